@@ -494,4 +494,18 @@ func TestAttestWhereNothingCanBeWrittenOrRead(t *testing.T) {
 	s.wantKinds(checkAttested(t, s, dir), map[string]string{
 		uri(bucket, "k"): attestation.InTheClear, uri(bucket, "l"): attestation.Unchecked,
 	})
+	// What may not be listed isn't taken for absent.
+	for _, list := range []string{"versions", "uploads"} {
+		s.front.set(func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Query().Has(list) {
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code></Error>")
+				return true
+			}
+			return false
+		}, nil)
+		if _, err := s.attest(bucket, tools.AttestOptions{}); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+			t.Errorf("%s: %v", list, err)
+		}
+	}
 }

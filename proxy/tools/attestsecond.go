@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"sealfront/proxy/attestation"
 	"sealfront/proxy/store"
@@ -59,10 +60,23 @@ func (a *attest) versionLister(ctx context.Context) (*store.Lister, error) {
 	bucket := a.object("")
 	l := &store.Lister{Names: a.listed.names.Names, Delimiters: a.listed.names.Delimiters, Ask: bucket.ListVersionsPage}
 	_, err := l.List(ctx, &store.ListQuery{Prefix: a.t.Key, Max: 1})
-	if err != nil && notSupported(causeOf(err)) {
+	err = causeOf(err)
+	if f := unsupported(err); f != nil {
+		a.notes = append(a.notes, fmt.Sprintf("the store doesn't list versions of objects (%v): if it has older ones, they "+
+			"were not seen", f))
 		return nil, nil
 	}
 	return l, err
+}
+
+// unsupported is the store's refusal of a request that it doesn't know; nil for other errors. One that it doesn't permit
+// is no such refusal: what isn't seen for that is never taken for not being there.
+func unsupported(err error) *store.Fault {
+	f, ok := asFault(err)
+	if !ok || !notSupported(err) || f.Status == http.StatusForbidden || f.Status == http.StatusUnauthorized {
+		return nil
+	}
+	return f
 }
 
 // countable implements pager.
@@ -87,7 +101,7 @@ func (s *secondListing) page(ctx context.Context, _, _ string, _ int) (*page, er
 func (s *secondListing) versionsPage(ctx context.Context, p *page) error {
 	found, err := s.versions.List(ctx, &s.after)
 	if err != nil {
-		return err
+		return causeOf(err)
 	}
 	for i := range found.Entries {
 		e := &found.Entries[i]

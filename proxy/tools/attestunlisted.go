@@ -84,7 +84,7 @@ func (a *attest) uploadsOfStore(ctx context.Context) (list []*storeUpload, err e
 			}
 		}
 		err := send(ctx, a.in.Store, r, &page)
-		if notSupported(err) {
+		if unsupported(err) != nil {
 			a.notes = append(a.notes, "the store doesn't list uploads in progress: only those of the proxy's clients were "+
 				"looked at")
 			return nil, nil
