@@ -193,6 +193,8 @@
 //	GET  /debug/pprof/       Go profiles
 //	GET  /                   a page for people; GET /status is what it shows, as JSON
 //	GET  /explain?…          which rule decides about a request, as the command explain
+//	GET  /attestation        the public key of signed statements, and where the audit log's chain stands
+//	POST /attestation        note a signed statement in the audit log
 //	GET  /keys               bucket keys in this replica's memory, never their bytes
 //	POST /keys/drop          forget bucket keys, all or those of ?kms-key=ARN, here and, through a record in the
 //	                         store, in every replica

@@ -33,7 +33,7 @@ func TestThePageIsSelfContained(t *testing.T) {
 		t.Error("the page loads something")
 	}
 	for _, want := range []string{
-		"@media print", "&lt;script&gt;", "There are 1 findings", attestation.Sum(line), st.PublicKey[:20], st.Scope.Seed,
+		"@media print", "&lt;script&gt;", "Findings: 1. What follows", attestation.Sum(line), st.PublicKey[:20], st.Scope.Seed,
 		"it was cut off and continued", "anything else", "what to do", st.List.SHA256, "findings",
 	} {
 		if !strings.Contains(text, want) {

@@ -173,7 +173,7 @@ func (s *Statement) conclude() {
 		s.Verdict = Clean
 	}
 	if findings > 0 {
-		say("There are %d findings. The rest of this statement is about everything else.", findings)
+		say("Findings: %d. What follows is about everything that was seen, with them.", findings)
 	}
 	say("The store's bucket held %d objects and %d older versions of objects, of %d bytes: %d have an envelope of format "+
 		"1, and %d were opened by KMS at their place.", s.Objects.Current, s.Objects.Versions, s.Objects.Bytes,
