@@ -60,7 +60,7 @@
 //
 // # What is promised
 //
-//   - Every id of the reference, listed in testdata/rows.txt, has a case or a reason why it has none:
+//   - Every id of the reference, listed in rows/ids.txt, has a case or a reason why it has none:
 //     TestEveryRowHasACase.
 //   - No case passes at an endpoint that accepts everything, nor at one that refuses everything:
 //     TestNoRowPassesByItself.

@@ -1,14 +1,17 @@
 package conformance
 
 import (
+	"embed"
 	"fmt"
-	"os"
 	"strings"
 )
 
-// table reads a file of testdata: a line a row, cells between bars. Every line must have as many cells as the heading.
+//go:embed rows
+var files embed.FS
+
+// table reads a file of rows: a line a row, cells between bars. Every line must have as many cells as the heading.
 func table(file string) (heading []string, lines [][]string) {
-	text, err := os.ReadFile("testdata/" + file)
+	text, err := files.ReadFile("rows/" + file)
 	if err != nil {
 		panic(err)
 	}
@@ -26,7 +29,7 @@ func table(file string) (heading []string, lines [][]string) {
 			continue
 		}
 		if len(cells) != len(heading) {
-			panic(fmt.Sprintf("testdata/%s: %d cells, want %d: %s", file, len(cells), len(heading), line))
+			panic(fmt.Sprintf("rows/%s: %d cells, want %d: %s", file, len(cells), len(heading), line))
 		}
 		lines = append(lines, cells)
 	}
@@ -69,8 +72,8 @@ func createSessionRows() []row {
 		for i, want := range cells[3:] {
 			state := heading[3+i]
 			rows = append(rows, row{
-				cells[0], says(headers, "bucket "+state),
-				columnOpen(cells[1], state, headers, want), func(c *check) {
+				id: cells[0], says: says(headers, "bucket "+state),
+				open: columnOpen(cells[1], state, headers, want), want: want, judge: func(c *check, want string) {
 					bucket := c.bucket(state)
 					r := c.createSession(bucket, headers)
 					a := c.do(r)
@@ -115,12 +118,14 @@ func putRows() []row {
 			rows = append(
 				rows,
 				row{
-					cells[0], says(headers, "PutObject, "+column), open, func(c *check) {
+					id: cells[0], says: says(headers, "PutObject, "+column), open: open, want: want,
+					judge: func(c *check, want string) {
 						c.writes(column, headers, want)
 					},
 				},
 				row{
-					cells[0], says(headers, "CreateMultipartUpload, "+column), open, func(c *check) {
+					id: cells[0], says: says(headers, "CreateMultipartUpload, "+column), open: open, want: want,
+					judge: func(c *check, want string) {
 						c.uploads(column, headers, want)
 					},
 				},
@@ -136,7 +141,8 @@ func headerRows() []row {
 	for _, cells := range lines {
 		column := map[string]string{"sK": "sK kms", "sA": "sA none"}[cells[2]]
 		rows = append(rows, row{
-			cells[0], says(cells[3], column), cells[1], func(c *check) { c.writes(column, cells[3], cells[4]) },
+			id: cells[0], says: says(cells[3], column), open: cells[1], want: cells[4],
+			judge: func(c *check, want string) { c.writes(column, cells[3], want) },
 		})
 	}
 	return rows
@@ -144,7 +150,6 @@ func headerRows() []row {
 
 // by is the bucket and the credentials of a column.
 func (c *check) by(column string) (bucket string, as *credential) {
-	c.Helper()
 	kind := sessionKinds[column]
 	bucket = c.bucket(kind.state)
 	if kind.long {
@@ -171,7 +176,6 @@ func (c *check) writes(column, headers, want string) {
 
 // reads expects an object under the case's key by GET and HEAD.
 func (c *check) reads(bucket, body, want string) {
-	c.Helper()
 	for _, method := range []string{"GET", "HEAD"} {
 		a := c.do(&request{method: method, bucket: bucket, key: c.key})
 		c.status(a, 200)
@@ -218,7 +222,8 @@ func copyRows() []row {
 					open = ""
 				}
 				rows = append(rows, row{
-					cells[0], says(headers, "from "+from+" to "+state), open, func(c *check) {
+					id: cells[0], says: says(headers, "from "+from+" to "+state), open: open, want: want,
+					judge: func(c *check, want string) {
 						c.copies(from, state, headers, want)
 					},
 				})

@@ -12,15 +12,13 @@ func sortRows(rows []row) {
 
 // setEncryption changes a bucket's default; sessions that are older aren't used any more.
 func (c *check) setEncryption(bucket, inner string) {
-	c.Helper()
 	c.status(c.do(putEncryption(bucket, inner)), 200)
-	c.ok(c.settled(c.Context()))
+	c.ok(c.settled(c.ctx))
 	c.forget(bucket)
 }
 
 // encryptionIs compares GetBucketEncryption. key is what the KMSMasterKeyID must be, "" for none.
 func (c *check) encryptionIs(bucket, algorithm, key string) {
-	c.Helper()
 	a := c.do(&request{method: "GET", bucket: bucket, query: "encryption=", regional: true})
 	c.status(a, 200)
 	if a.element("SSEAlgorithm") != algorithm || a.element("KMSMasterKeyID") != key {
@@ -30,7 +28,6 @@ func (c *check) encryptionIs(bucket, algorithm, key string) {
 
 // stateIs asserts what a bucket's state means to whoever writes into it.
 func (c *check) stateIs(bucket, state string) {
-	c.Helper()
 	want := "AES256"
 	if state == stateKMS {
 		want = "kms bk"
@@ -45,7 +42,7 @@ func (c *check) stateIs(bucket, state string) {
 
 // changes is a PutBucketEncryption that succeeds and makes another state of a new bucket.
 func changes(id, says, open, before, inner, after string) row {
-	return row{id, says + ", bucket " + before, open, func(c *check) {
+	return row{id: id, says: says + ", bucket " + before, open: open, run: func(c *check) {
 		bucket := c.scratch(before, "$K")
 		c.setEncryption(bucket, c.filled(inner))
 		c.stateIs(bucket, after)
@@ -54,7 +51,7 @@ func changes(id, says, open, before, inner, after string) row {
 
 // keeps is a PutBucketEncryption that is refused and changes nothing.
 func keeps(id, says, open, state, inner, want string) row {
-	return row{id, says + ", bucket " + state, open, func(c *check) {
+	return row{id: id, says: says + ", bucket " + state, open: open, want: want, judge: func(c *check, want string) {
 		bucket := c.bucket(state)
 		c.refused(c.do(putEncryption(bucket, c.filled(inner))), want)
 		if state == stateKMS {
@@ -68,7 +65,6 @@ func keeps(id, says, open, state, inner, want string) row {
 
 // filled replaces the variables in a document.
 func (c *check) filled(inner string) string {
-	c.Helper()
 	for {
 		i := strings.IndexByte(inner, '$')
 		if i < 0 {
@@ -135,7 +131,7 @@ func bucketEncryptionRows() []row {
 			encryptionRule("AES256", "",
 				"<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>"),
 			"InvalidArgument"),
-		{"PBE-10", "the ARN of a key of another account, permitted by its policy", "", func(c *check) {
+		{id: "PBE-10", says: "the ARN of a key of another account, permitted by its policy", run: func(c *check) {
 			foreign := c.named("$FOREIGN")
 			bucket := c.scratch(stateNone, "$K")
 			c.setEncryption(bucket, kms(foreign))
@@ -147,28 +143,28 @@ func bucketEncryptionRows() []row {
 			}
 			c.refused(c.do(refused), "InvalidArgument key") // H-16: an id means a key of the own account
 		}},
-		{"PBE-2", "a multi-Region key counts as a single-Region key (R5)", "", func(c *check) {
+		{id: "PBE-2", says: "a multi-Region key counts as a single-Region key (R5)", run: func(c *check) {
 			key := c.named("$MRK")
 			bucket := c.scratch(stateKMS, "$MRK")
 			c.encryptionIs(bucket, "aws:kms", key)
 			c.headers(c.put(bucket, c.key, "body", "sse=aws:kms key=$MRKID", nil),
 				map[string]string{"sse": "aws:kms", "key": key, "bk": "true"})
 		}},
-		{"PBE-22", "the caller may not use the key", "?", func(c *check) {
+		{id: "PBE-22", says: "the caller may not use the key", open: "?", run: func(c *check) {
 			bucket, as := c.scratch(stateNone, "$K"), c.limitedTo("nokms")
 			r := putEncryption(bucket, kms(c.named("$K")))
 			r.as = as
 			c.refused(c.do(r), "AccessDenied")
 			c.stateIs(bucket, stateNone)
 		}},
-		{"DBE-1", "DeleteBucketEncryption", "", func(c *check) {
+		{id: "DBE-1", says: "DeleteBucketEncryption", run: func(c *check) {
 			for _, state := range []string{stateNone, stateKMS, stateBack} {
 				bucket := c.scratch(state, "$K")
 				for range 2 {
 					c.status(c.do(&request{method: "DELETE", bucket: bucket, query: "encryption=", regional: true}),
 						204)
 				}
-				c.ok(c.settled(c.Context()))
+				c.ok(c.settled(c.ctx))
 				c.encryptionIs(bucket, "AES256", "")
 				if state != stateNone {
 					state = stateBack
@@ -176,7 +172,7 @@ func bucketEncryptionRows() []row {
 				c.stateIs(bucket, state)
 			}
 		}},
-		{"GBE-1", "GetBucketEncryption of SSE-S3", "?", func(c *check) {
+		{id: "GBE-1", says: "GetBucketEncryption of SSE-S3", open: "?", run: func(c *check) {
 			for _, state := range []string{stateNone, stateBack} {
 				c.encryptionIs(c.bucket(state), "AES256", "")
 				a := c.do(&request{method: "GET", bucket: c.bucket(state), query: "encryption=", regional: true})
@@ -194,8 +190,8 @@ func bucketEncryptionRows() []row {
 		for _, id := range []string{"PBE-20", "GBE-2"} {
 			key := map[string]string{"PBE-20": "$K", "GBE-2": "$ID"}[id]
 			rows = append(rows, row{
-				id, says + " with aws:kms reads back true, the key as it was given", "",
-				func(c *check) {
+				id: id, says: says + " with aws:kms reads back true, the key as it was given",
+				run: func(c *check) {
 					bucket := c.scratch(stateNone, "$K")
 					c.setEncryption(bucket, encryptionRule("aws:kms", c.named(key), more))
 					c.encryptionIs(bucket, "aws:kms", c.named(key))

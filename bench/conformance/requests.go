@@ -20,7 +20,8 @@ func unsupportedRows() []row {
 		}
 		what := strings.Join(words, " ") + ", " + cells[6]
 		rows = append(rows, row{
-			cells[0], what, cells[1], func(c *check) { c.byItself(cells[2], cells[3], cells[4], cells[5], cells[6]) },
+			id: cells[0], says: what, open: cells[1], want: cells[6],
+			judge: func(c *check, want string) { c.byItself(cells[2], cells[3], cells[4], cells[5], want) },
 		})
 	}
 	return rows

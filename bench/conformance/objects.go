@@ -7,13 +7,13 @@ import (
 // attributeRows are reads of objects with parts, of missing ones, and section 4.7.
 func attributeRows() []row {
 	return []row{
-		{"RD-2", "any range of an empty object", "", func(c *check) {
+		{id: "RD-2", says: "any range of an empty object", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key, "", "", nil)
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, raw: []string{"Range: bytes=0-"}}),
 				"InvalidRange ActualObjectSize=0")
 		}},
-		{"RD-4", "parts of a multipart object", "", func(c *check) {
+		{id: "RD-4", says: "parts of a multipart object", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			u := c.upload(bucket, c.key, "", nil)
 			u.part(1, large(), "")
@@ -54,14 +54,14 @@ func attributeRows() []row {
 				c.Errorf("%d parts are listed: %s", n, a.body)
 			}
 		}},
-		{"RD-12", "a missing key", "", func(c *check) {
+		{id: "RD-12", says: "a missing key", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key}), "NoSuchKey Key="+c.key)
 			c.absent(bucket, c.key)
 			readOnly := c.sessionOn(bucket, "mode=ReadOnly")
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, as: readOnly}), "NoSuchKey")
 		}},
-		{"4.7", "ETag without quotes", "", func(c *check) {
+		{id: "4.7", says: "ETag without quotes", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			etag := c.put(bucket, c.key, ten, "", nil).header.Get("ETag")
 			a := c.do(&request{
@@ -72,7 +72,7 @@ func attributeRows() []row {
 				c.Errorf("%s, want the ETag %s alone", a.body, etag)
 			}
 		}},
-		{"6.1", "the ETag is no MD5, and the same everywhere", "", func(c *check) {
+		{id: "6.1", says: "the ETag is no MD5, and the same everywhere", run: func(c *check) {
 			bucket := c.scratch(stateKMS, "$K")
 			etag := c.put(bucket, c.key, ten, "", nil).header.Get("ETag")
 			if again := c.put(bucket, c.key+"-2", ten, "", nil).header.Get("ETag"); again == etag {
@@ -91,7 +91,7 @@ func attributeRows() []row {
 				c.Errorf("listed: ETag %s, want %s", listed, etag)
 			}
 		}},
-		{"6.1", "a checksum that doesn't match", "", func(c *check) {
+		{id: "6.1", says: "a checksum that doesn't match", run: func(c *check) {
 			before := c.stand(c.bucket(stateKMS))
 			r := &request{
 				method: "PUT", bucket: before.bucket, key: c.key, body: "x", raw: []string{
@@ -105,7 +105,7 @@ func attributeRows() []row {
 			c.refused(c.do(r), "InvalidRequest")
 			before.unchanged()
 		}},
-		{"6.1", "DeleteObjects without checksum", "", func(c *check) {
+		{id: "6.1", says: "DeleteObjects without checksum", run: func(c *check) {
 			before := c.stand(c.bucket(stateNone))
 			body := "<Delete><Object><Key>" + c.key + "</Key></Object></Delete>"
 			c.refused(c.do(&request{method: "POST", bucket: before.bucket, query: "delete=", body: body}),
@@ -138,20 +138,19 @@ func copyOntoItselfRows() []row {
 	}
 	return []row{
 		{
-			"CP-10", "copy onto itself from KMS to AES256", "", func(c *check) {
-				onto(c, stateKMS, "sse=AES256", "AES256")
-			},
+			id: "CP-10", says: "copy onto itself from KMS to AES256", want: "AES256",
+			judge: func(c *check, want string) { onto(c, stateKMS, "sse=AES256", want) },
 		},
 		{
-			"CP-10", "copy onto itself from AES256 to KMS", "U-07", func(c *check) {
-				onto(c, stateBack, "sse=aws:kms", "kms")
-			},
+			id: "CP-10", says: "copy onto itself from AES256 to KMS", open: "U-07", want: "kms",
+			judge: func(c *check, want string) { onto(c, stateBack, "sse=aws:kms", want) },
 		},
 		{
-			"CP-10", "copy onto itself without any change", "",
-			func(c *check) { onto(c, stateKMS, "", "InvalidRequest") },
+			id: "CP-10", says: "copy onto itself without any change",
+			want:  "InvalidRequest",
+			judge: func(c *check, want string) { onto(c, stateKMS, "", want) },
 		},
-		{"CP-1", "CopyObject signed with a session", "U-17", func(c *check) {
+		{id: "CP-1", says: "CopyObject signed with a session", open: "U-17", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key+"-source", ten, "", nil)
 			c.refused(c.do(&request{
@@ -167,7 +166,6 @@ const conditionalDelete = "conditional-delete"
 // needsConditionalDelete skips a case where the store behind the endpoint has no conditional deletes, once the endpoint
 // has refused one rather than ignored it. before is the object it must leave.
 func (c *check) needsConditionalDelete(before *standing) {
-	c.Helper()
 	if c.lacks != conditionalDelete {
 		return
 	}
@@ -180,7 +178,7 @@ func (c *check) needsConditionalDelete(before *standing) {
 // conditionRows are what of sections 6.2 to 6.4 takes several requests.
 func conditionRows() []row {
 	return []row{
-		{"6.2", "conditions of PutObject and DeleteObject that hold", "", func(c *check) {
+		{id: "6.2", says: "conditions of PutObject and DeleteObject that hold", run: func(c *check) {
 			before := c.stand(c.bucket(stateKMS))
 			bucket, etag := before.bucket, before.etag
 			c.needsConditionalDelete(before)
@@ -198,7 +196,7 @@ func conditionRows() []row {
 			}), 204)
 			c.absent(bucket, c.key)
 		}},
-		{"6.2", "conditions of CopyObject on the source's date", "", func(c *check) {
+		{id: "6.2", says: "conditions of CopyObject on the source's date", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key+"-source", ten, "", nil)
 			date := c.do(&request{method: "HEAD", bucket: bucket, key: c.key + "-source"}).header.Get("Last-Modified")
@@ -212,7 +210,7 @@ func conditionRows() []row {
 			r.raw = []string{"x-amz-copy-source-if-unmodified-since: " + date}
 			c.status(c.do(r), 200)
 		}},
-		{"6.2", "CompleteMultipartUpload with If-None-Match on a key that exists", "", func(c *check) {
+		{id: "6.2", says: "CompleteMultipartUpload with If-None-Match on a key that exists", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			before := c.stand(bucket)
 			u := c.upload(bucket, c.key, "", nil)
@@ -222,7 +220,7 @@ func conditionRows() []row {
 			c.refused(c.do(r), "PreconditionFailed Condition=If-None-Match")
 			before.unchanged()
 		}},
-		{"6.2", "conditions of DeleteObjects fail one by one", "", func(c *check) {
+		{id: "6.2", says: "conditions of DeleteObjects fail one by one", run: func(c *check) {
 			before := c.stand(c.bucket(stateKMS))
 			c.needsConditionalDelete(before)
 			body := "<Delete><Object><Key>" + c.key + "</Key><ETag>&quot;another&quot;</ETag></Object></Delete>"
@@ -233,7 +231,7 @@ func conditionRows() []row {
 			}
 			before.unchanged()
 		}},
-		{"6.4", "forms of the source", "C-10", func(c *check) {
+		{id: "6.4", says: "forms of the source", open: "C-10", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			for i, source := range []string{
 				c.key + "-old", "/" + c.key + "-old", bucket + "/" + c.key + "-old", "/" + bucket + "/" +
@@ -249,7 +247,7 @@ func conditionRows() []row {
 				c.reads(bucket, source, "kms bk")
 			}
 		}},
-		{"6.4", "a client token", "", func(c *check) {
+		{id: "6.4", says: "a client token", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key+"-old", ten, "", nil)
 			r := &request{
@@ -262,7 +260,7 @@ func conditionRows() []row {
 			c.refused(c.do(r), "IdempotencyParameterMismatch")
 			c.reads(bucket, ten, "kms bk")
 		}},
-		{"6.3", "an append with a stale offset changes nothing", "", func(c *check) {
+		{id: "6.3", says: "an append with a stale offset changes nothing", run: func(c *check) {
 			before := c.stand(c.bucket(stateKMS))
 			c.refused(c.do(&request{method: "PUT", bucket: before.bucket, key: c.key, body: "x", headers: "offset=1"}),
 				"InvalidWriteOffset")
@@ -274,7 +272,7 @@ func conditionRows() []row {
 // multipartRows are section 6.6.
 func multipartRows() []row {
 	refused := func(says, want string, request func(c *check, u *upload) *request) row {
-		return row{"6.6", says, "", func(c *check) {
+		return row{id: "6.6", says: says, want: want, judge: func(c *check, want string) {
 			u := c.upload(c.bucket(stateKMS), c.key, "", nil)
 			c.refused(c.do(request(c, u)), want)
 			c.absent(u.bucket, u.key)
@@ -314,7 +312,7 @@ func multipartRows() []row {
 			c.status(c.do(u.request("DELETE", "")), 204)
 			return u.completeRequest()
 		}),
-		{"6.6", "Complete with an empty list", "", func(c *check) {
+		{id: "6.6", says: "Complete with an empty list", run: func(c *check) {
 			u := c.upload(c.bucket(stateKMS), c.key, "", nil)
 			a := c.do(u.completeRequest())
 			want := "InvalidRequest"
@@ -324,7 +322,7 @@ func multipartRows() []row {
 			c.refused(a, want)
 			c.absent(u.bucket, u.key)
 		}},
-		{"6.6", "Complete again, Abort again", "", func(c *check) {
+		{id: "6.6", says: "Complete again, Abort again", run: func(c *check) {
 			u := c.upload(c.bucket(stateKMS), c.key, "", nil)
 			u.part(1, "part", "")
 			first, again := u.complete(), u.complete()
@@ -334,7 +332,7 @@ func multipartRows() []row {
 			c.status(c.do(u.request("DELETE", "")), 204)
 			c.reads(u.bucket, "part", "kms bk")
 		}},
-		{"6.6", "DeleteBucket while an upload is in progress", "?", func(c *check) {
+		{id: "6.6", says: "DeleteBucket while an upload is in progress", open: "?", run: func(c *check) {
 			bucket := c.scratch(stateNone, "$K")
 			u := c.upload(bucket, c.key, "", nil)
 			c.refused(c.do(&request{method: "DELETE", bucket: bucket, regional: true}), "BucketNotEmpty")

@@ -12,7 +12,7 @@ func partRows() []row {
 	for column, want := range map[string]string{
 		"sA none": "AES256", "sA kms": "AES256", "sK kms": "kms bk", "sK back": "kms bk",
 	} {
-		rows = append(rows, row{"UP-1", "UploadPart without headers, " + column, "", func(c *check) {
+		rows = append(rows, row{id: "UP-1", says: "UploadPart without headers, " + column, run: func(c *check) {
 			bucket, as := c.by(column)
 			u := c.upload(bucket, c.key, "", as)
 			c.encrypted(u.part(1, "part", ""), want)
@@ -22,12 +22,12 @@ func partRows() []row {
 	}
 	sortRows(rows)
 	for _, headers := range []string{"sse=aws:kms", "sse=AES256", "key=$K", "sse=aws:kms key=$K"} {
-		rows = append(rows, row{"UP-2", "UploadPart with " + headers, "?", func(c *check) {
+		rows = append(rows, row{id: "UP-2", says: "UploadPart with " + headers, open: "?", want: "InvalidArgument sse", judge: func(c *check, want string) {
 			bucket, as := c.by("sK kms")
 			u := c.upload(bucket, c.key, "", as)
 			r := u.partRequest(1, headers)
 			r.body = "part"
-			c.refused(c.do(r), "InvalidArgument sse")
+			c.refused(c.do(r), want)
 			if a := c.do(u.request("GET", "")); strings.Contains(a.body, "<Part>") {
 				c.Errorf("the part was stored: %s", a.body)
 			}
@@ -35,12 +35,12 @@ func partRows() []row {
 	}
 	rows = append(rows,
 		row{
-			"UP-3", "UploadPart of a KMS upload in a session of AES256", "U-18", func(c *check) {
+			id: "UP-3", says: "UploadPart of a KMS upload in a session of AES256", open: "U-18", run: func(c *check) {
 				c.otherSession("", "sse=AES256", "kms bk")
 			},
 		},
 		row{
-			"UP-3", "UploadPart of an AES256 upload in a session of KMS", "U-18", func(c *check) {
+			id: "UP-3", says: "UploadPart of an AES256 upload in a session of KMS", open: "U-18", run: func(c *check) {
 				c.otherSession("sse=AES256", "", "AES256")
 			},
 		},
@@ -50,7 +50,7 @@ func partRows() []row {
 		if state == stateKMS {
 			open = "U-20"
 		}
-		rows = append(rows, row{"UC-1", "UploadPartCopy, settings are the default, " + state, open, func(c *check) {
+		rows = append(rows, row{id: "UC-1", says: "UploadPartCopy, settings are the default, " + state, open: open, run: func(c *check) {
 			bucket := c.bucket(state)
 			source := c.bucket(stateKMS)
 			c.put(source, c.key+"-source", "what is copied", "", nil)
@@ -77,13 +77,15 @@ func partRows() []row {
 	}
 	rows = append(rows,
 		row{
-			"UC-2", "UploadPartCopy into an AES256 upload of a KMS bucket", "U-19", func(c *check) {
-				copied(c, stateKMS, "sse=AES256", "", "InvalidRequest")
+			id: "UC-2", says: "UploadPartCopy into an AES256 upload of a KMS bucket", open: "U-19", want: "InvalidRequest",
+			judge: func(c *check, want string) {
+				copied(c, stateKMS, "sse=AES256", "", want)
 			},
 		},
 		row{
-			"UC-2", "UploadPartCopy into a KMS upload of an AES256 bucket", "U-19", func(c *check) {
-				copied(c, stateBack, "sse=aws:kms key=$K", "", "InvalidRequest")
+			id: "UC-2", says: "UploadPartCopy into a KMS upload of an AES256 bucket", open: "U-19", want: "InvalidRequest",
+			judge: func(c *check, want string) {
+				copied(c, stateBack, "sse=aws:kms key=$K", "", want)
 			},
 		},
 	)
@@ -95,13 +97,14 @@ func partRows() []row {
 		{"UC-4", "U-10", "srcssec=AES256", "NotImplemented"},
 	} {
 		rows = append(rows, row{
-			r.id, "UploadPartCopy with " + r.headers, r.open, func(c *check) {
-				copied(c, stateKMS, "", r.headers, r.want)
+			id: r.id, says: "UploadPartCopy with " + r.headers, open: r.open, want: r.want,
+			judge: func(c *check, want string) {
+				copied(c, stateKMS, "", r.headers, want)
 			},
 		})
 	}
 	for column, want := range map[string]string{"sA none": "AES256", "sK kms": "kms bk"} {
-		rows = append(rows, row{"CM-1", "CompleteMultipartUpload, " + column, "", func(c *check) {
+		rows = append(rows, row{id: "CM-1", says: "CompleteMultipartUpload, " + column, run: func(c *check) {
 			bucket, as := c.by(column)
 			u := c.upload(bucket, c.key, "", as)
 			u.part(1, large(), "")
@@ -112,7 +115,7 @@ func partRows() []row {
 	}
 	sortRows(rows)
 	return append(rows,
-		row{"CM-2", "CompleteMultipartUpload with SSE headers", "?", func(c *check) {
+		row{id: "CM-2", says: "CompleteMultipartUpload with SSE headers", open: "?", run: func(c *check) {
 			u := c.upload(c.bucket(stateKMS), c.key, "", nil)
 			u.part(1, "part", "")
 			r := u.completeRequest()
@@ -121,7 +124,7 @@ func partRows() []row {
 			c.status(a, 200)
 			c.encrypted(a, "kms bk")
 		}},
-		row{"CM-2", "ListParts and AbortMultipartUpload with SSE headers", "?", func(c *check) {
+		row{id: "CM-2", says: "ListParts and AbortMultipartUpload with SSE headers", open: "?", run: func(c *check) {
 			u := c.upload(c.bucket(stateKMS), c.key, "", nil)
 			for _, m := range []struct {
 				method string
@@ -155,7 +158,7 @@ func appendRows() []row {
 		})
 	}
 	same := func(column, want string) row {
-		return row{"AP-1", "append to an object of the same kind, " + column, "", func(c *check) {
+		return row{id: "AP-1", says: "append to an object of the same kind, " + column, run: func(c *check) {
 			bucket, as := c.by(column)
 			c.put(bucket, c.key, ten, "", as)
 			a := appends(c, bucket, 10, as, "")
@@ -168,7 +171,7 @@ func appendRows() []row {
 		}}
 	}
 	differ := func(id, says, state, writer, appender string) row {
-		return row{id, says, "", func(c *check) {
+		return row{id: id, says: says, run: func(c *check) {
 			bucket := c.bucket(state)
 			c.put(bucket, c.key, ten, "", c.sessionOn(bucket, writer))
 			c.refused(appends(c, bucket, 10, c.sessionOn(bucket, appender), ""), "EncryptionTypeMismatch")
@@ -179,7 +182,7 @@ func appendRows() []row {
 	}
 	return []row{
 		same("sA none", "AES256"), same("sA kms", "AES256"), same("sK kms", "kms bk"),
-		{"AP-1", "append at 0 makes the object", "", func(c *check) {
+		{id: "AP-1", says: "append at 0 makes the object", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			a := appends(c, bucket, 0, nil, "")
 			c.status(a, 200)
@@ -189,7 +192,7 @@ func appendRows() []row {
 		differ("AP-2", "append of KMS to an AES256 object", stateKMS, "sse=AES256", ""),
 		differ("AP-2", "append of AES256 to a KMS object", stateKMS, "", "sse=AES256"),
 		differ("AP-3", "append after the default went back to SSE-S3", stateBack, "sse=aws:kms", ""),
-		{"AP-3", "append after the default changed, the session carries the object's kind", "", func(c *check) {
+		{id: "AP-3", says: "append after the default changed, the session carries the object's kind", run: func(c *check) {
 			bucket := c.scratch(stateKMS, "$K")
 			c.put(bucket, c.key, ten, "", nil)
 			c.setEncryption(bucket, encryptionRule("AES256", "", ""))
@@ -198,7 +201,7 @@ func appendRows() []row {
 			c.status(a, 200)
 			c.encrypted(a, "kms bk")
 		}},
-		{"AP-3", "append after the default changed, the request carries the object's kind", "U-16", func(c *check) {
+		{id: "AP-3", says: "append after the default changed, the request carries the object's kind", open: "U-16", run: func(c *check) {
 			bucket := c.bucket(stateBack)
 			c.put(bucket, c.key, ten, "", c.sessionOn(bucket, "sse=aws:kms"))
 			c.refused(appends(c, bucket, 10, c.long, ""), "EncryptionTypeMismatch")
@@ -208,7 +211,7 @@ func appendRows() []row {
 		renamed("RN-1", "RenameObject of an AES256 object of a KMS bucket, in a KMS session", "", "sA kms",
 			"", "AES256"),
 		renamed("RN-2", "RenameObject with SSE headers", "?", "sK kms", "sse=AES256", "kms bk"),
-		{"DL-1", "DeleteObject with a usable key", "", func(c *check) {
+		{id: "DL-1", says: "DeleteObject with a usable key", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key, ten, "", nil)
 			a := c.do(&request{method: "DELETE", bucket: bucket, key: c.key})
@@ -221,7 +224,7 @@ func appendRows() []row {
 
 // renamed is a rename in the bucket's default session of an object that the column's session wrote.
 func renamed(id, says, open, column, headers, want string) row {
-	return row{id, says, open, func(c *check) {
+	return row{id: id, says: says, open: open, run: func(c *check) {
 		bucket, as := c.by(column)
 		c.do(&request{
 			method: "PUT", bucket: bucket, key: c.key + "-old", body: ten, as: as,

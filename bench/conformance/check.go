@@ -1,118 +1,72 @@
 package conformance
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"slices"
+	"runtime"
 	"strings"
-	"testing"
 )
 
-// A row is one case. Rows of one id that say the same of different requests are cases of their own.
-type row struct {
-	id   string // of the behaviour reference: a row's, or a section's where its rows have none
-	says string
-	open string // where nothing is published about the answer: the register's number, or "?" when it has none
-	run  func(c *check)
-}
-
-// name is the subtest's.
-func (r *row) name() string {
-	name := r.id + " " + r.says
-	switch r.open {
-	case "":
-	case "?":
-		name += " (UNVERIFIED)"
-	default:
-		name += " (UNVERIFIED " + r.open + ")"
-	}
-	return name
-}
-
-// rows are all cases, in the order in which they run.
-func rows() []row {
-	return slices.Concat(
-		bucketEncryptionRows(), headerRows(), createSessionRows(), putRows(), copyRows(), partRows(), appendRows(),
-		readRows(), rangeRows(),
-		transportRows(), sessionRows(), unsupportedRows(), sectionRows(), policyRows(), conditionRows(),
-		multipartRows(), keyStateRows(), regionalRows(), slowRows(), newsRows(),
-	)
-}
-
-// TestEveryRowHasACase compares the cases with the list of the reference's ids.
-func TestEveryRowHasACase(t *testing.T) {
-	have := make(map[string]bool)
-	for _, r := range rows() {
-		have[r.id] = true
-	}
-	listed := make(map[string]bool)
-	file, err := os.Open("testdata/rows.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		id := strings.TrimSpace(lines.Text())
-		if id == "" || strings.HasPrefix(id, "#") {
-			continue
-		}
-		listed[id] = true
-		why := outOfReach[id]
-		switch {
-		case have[id] && why != "":
-			t.Errorf("%s is out of reach (%s), but has a case", id, why)
-		case !have[id] && why == "":
-			t.Errorf("%s has no case", id)
-		}
-	}
-	for id := range have {
-		if !listed[id] {
-			t.Errorf("%s has a case, but testdata/rows.txt doesn't list it", id)
-		}
-	}
-	for id := range outOfReach {
-		if !listed[id] {
-			t.Errorf("%s is out of reach, but testdata/rows.txt doesn't list it", id)
-		}
-	}
-}
-
-// A check is a case at work. Its methods end the case when it can't go on.
+// A check is a row at work. Its methods end the row's goroutine when it can't go on.
 type check struct {
-	*testing.T
 	*target
-	row    *row
-	key    string // a key that no other case uses
-	reason string // why it was skipped
+	ctx     context.Context //nolint:containedctx // a check lives as long as its row is tried
+	row     *Row
+	key     string // a key that no other row uses
+	failed  bool
+	skipped bool
+	reason  string   // why it was skipped
+	lines   []string // what was wrong, and what was noted
+	judged  string   // the answer that the row is judged by
 }
 
-// Skip skips the case, and keeps the reason for the summary.
+func (c *check) note(format string, args ...any) {
+	c.lines = append(c.lines, fmt.Sprintf(format, args...))
+}
+
+func (c *check) Errorf(format string, args ...any) {
+	c.failed = true
+	c.note(format, args...)
+}
+
+func (c *check) Error(args ...any) { c.Errorf("%s", fmt.Sprint(args...)) }
+
+func (c *check) Fatalf(format string, args ...any) {
+	c.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+func (c *check) Fatal(args ...any) { c.Fatalf("%s", fmt.Sprint(args...)) }
+
+// Skip skips the row, unless it has failed.
 func (c *check) Skip(reason string) {
-	c.Helper()
-	c.reason = ": " + reason
-	c.T.Skip(reason)
+	c.skipped, c.reason = true, reason
+	runtime.Goexit()
+}
+
+// judge keeps the answer that the row is judged by: the first that is compared with what it wants.
+func (c *check) judge(a *answer, want string) {
+	if c.row.Want != "" && want == c.row.Want && c.judged == "" {
+		c.judged = a.raw()
+	}
 }
 
 // do sends a request, signed with a session of its bucket unless it says otherwise.
 func (c *check) do(r *request) *answer {
-	c.Helper()
 	if r.plain && c.plain == nil {
 		c.Skip("no endpoint without TLS: -http-endpoint")
 	}
-	signer, err := c.signs(c.Context(), r)
+	signer, err := c.signs(c.ctx, r)
 	c.ok(err)
-	a, err := c.send(c.Context(), r, signer)
+	a, err := c.send(c.ctx, r, signer)
 	c.ok(err)
 	return a
 }
 
 // ok ends the case at an error, and skips it when something is missing.
 func (c *check) ok(err error) {
-	c.Helper()
 	if why, lacks := errors.AsType[missing](err); lacks {
 		c.Skip(string(why))
 	}
@@ -122,36 +76,32 @@ func (c *check) ok(err error) {
 }
 
 func (c *check) bucket(state string) string {
-	c.Helper()
-	bucket, err := c.shared(c.Context(), state)
+	bucket, err := c.shared(c.ctx, state)
 	c.ok(err)
 	return bucket
 }
 
 // scratch makes a bucket for this case alone.
 func (c *check) scratch(state, key string) string {
-	c.Helper()
 	arn, err := c.keys.named(key)
 	c.ok(err)
 	c.target.mu.Lock()
 	c.scratches++
 	what := fmt.Sprintf("s%d", c.scratches)
 	c.target.mu.Unlock()
-	bucket, err := c.makeBucket(c.Context(), what, state, arn)
+	bucket, err := c.makeBucket(c.ctx, what, state, arn)
 	c.ok(err)
 	return bucket
 }
 
 func (c *check) sessionOn(bucket, headers string) *credential {
-	c.Helper()
-	s, err := c.session(c.Context(), bucket, headers)
+	s, err := c.session(c.ctx, bucket, headers)
 	c.ok(err)
 	return s
 }
 
 // limitedTo are the credentials of an identity with fewer rights.
 func (c *check) limitedTo(name string) *credential {
-	c.Helper()
 	if c.limited[name] == nil {
 		c.Skip("no credentials of another identity: CONFORMANCE_" + strings.ToUpper(name) + "_ACCESS_KEY_ID")
 	}
@@ -159,7 +109,6 @@ func (c *check) limitedTo(name string) *credential {
 }
 
 func (c *check) named(variable string) string {
-	c.Helper()
 	arn, err := c.keys.named(variable)
 	c.ok(err)
 	return arn
@@ -167,7 +116,6 @@ func (c *check) named(variable string) string {
 
 // put stores an object for a case to use.
 func (c *check) put(bucket, key, body, headers string, as *credential) *answer {
-	c.Helper()
 	a := c.do(&request{method: "PUT", bucket: bucket, key: key, body: body, headers: headers, as: as})
 	c.status(a, http.StatusOK)
 	return a
@@ -175,7 +123,6 @@ func (c *check) put(bucket, key, body, headers string, as *credential) *answer {
 
 // status ends the case unless the answer has this status.
 func (c *check) status(a *answer, want int) {
-	c.Helper()
 	if a.status != want {
 		c.Fatalf("%s, want %d", a, want)
 	}
@@ -191,17 +138,23 @@ var statusOf = map[string]int{
 	"ConditionalRequestConflict": 409, "OperationAborted": 409, "MethodNotAllowed": 405,
 }
 
+// statusFor is the status of what a cell says: of a refusal, or 200.
+func statusFor(want string) int {
+	code, _, _ := strings.Cut(want, " ")
+	if status := statusOf[code]; status != 0 {
+		return status
+	}
+	return http.StatusBadRequest
+}
+
 // refused compares a refusal with "CODE" or "CODE argument", the latter a word of the tables or a header's name; or
 // "CODE Element=value".
 func (c *check) refused(a *answer, want string) {
-	c.Helper()
+	c.judge(a, want)
 	code, more, _ := strings.Cut(want, " ")
-	status := statusOf[code]
-	if status == 0 {
-		status = http.StatusBadRequest
-	}
-	if c.row.open != "" {
-		c.Logf("UNVERIFIED: answered %s", a)
+	status := statusFor(want)
+	if c.row.Open != "" {
+		c.note("UNVERIFIED: answered %s", a)
 	}
 	if a.status != status || a.code() != code {
 		c.Errorf("%s, want %d %s", a, status, code)
@@ -230,7 +183,7 @@ func (c *check) refused(a *answer, want string) {
 // encrypted compares the encryption headers of an answer with "plain", "AES256", "kms" or "kms bk", and " ctx" where
 // the context of the request is repeated.
 func (c *check) encrypted(a *answer, want string, sent ...*request) {
-	c.Helper()
+	c.judge(a, want)
 	words := strings.Fields(want)
 	expect := map[string]string{}
 	switch words[0] {
@@ -257,7 +210,6 @@ func (c *check) encrypted(a *answer, want string, sent ...*request) {
 }
 
 func (c *check) headers(a *answer, expect map[string]string) {
-	c.Helper()
 	for _, name := range []string{"sse", "key", "bk", "ctx", "bk2"} {
 		if got := a.header.Values(short[name]); strings.Join(got, ",") != expect[name] {
 			c.Errorf("%s is %q, want %q", short[name], got, expect[name])
@@ -274,7 +226,6 @@ type standing struct {
 
 // stand makes one.
 func (c *check) stand(bucket string) *standing {
-	c.Helper()
 	s := &standing{c: c, bucket: bucket, key: c.key, body: "what stood here before " + c.key}
 	s.etag = c.put(bucket, s.key, s.body, "", nil).header.Get("ETag")
 	return s
@@ -282,7 +233,6 @@ func (c *check) stand(bucket string) *standing {
 
 // unchanged reads it.
 func (s *standing) unchanged() {
-	s.c.Helper()
 	a := s.c.do(&request{method: "GET", bucket: s.bucket, key: s.key})
 	if a.body != s.body || a.header.Get("ETag") != s.etag {
 		s.c.Errorf("the object has changed: %s %q, ETag %s, was %q, %s", a, a.body, a.header.Get("ETag"),
@@ -292,7 +242,6 @@ func (s *standing) unchanged() {
 
 // absent asserts that there is no object.
 func (c *check) absent(bucket, key string) {
-	c.Helper()
 	if a := c.do(&request{method: "HEAD", bucket: bucket, key: key}); a.status != http.StatusNotFound {
 		c.Errorf("HEAD of %s: %d, want 404: something was stored", key, a.status)
 	}

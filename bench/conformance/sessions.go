@@ -14,7 +14,7 @@ func sessionRows() []row {
 		return &request{method: "PUT", bucket: c.bucket(stateKMS), key: c.key, body: "body", as: as}
 	}
 	changed := func(id, says, open, want string, change func(c *check, s *credential)) row {
-		return row{id, says, open, func(c *check) {
+		return row{id: id, says: says, open: open, want: want, judge: func(c *check, want string) {
 			s := *c.sessionOn(c.bucket(stateKMS), "")
 			change(c, &s)
 			c.refused(c.do(put(c, &s)), want)
@@ -22,18 +22,18 @@ func sessionRows() []row {
 		}}
 	}
 	return []row{
-		{"3.1", "CreateSession with x-amz-s3session-token", "?", func(c *check) {
+		{id: "3.1", says: "CreateSession with x-amz-s3session-token", open: "?", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			r := c.createSession(bucket, "")
 			r.as = c.sessionOn(bucket, "")
 			c.refused(c.do(r), "InvalidRequest")
 		}},
-		{"3.1", "CreateSession of an unknown bucket", "", func(c *check) {
+		{id: "3.1", says: "CreateSession of an unknown bucket", run: func(c *check) {
 			c.refused(c.do(&request{
 				method: "GET", bucket: c.bucketName("none-such"), query: "session=", as: c.limitedTo("reader"),
 			}), "NoSuchBucket")
 		}},
-		{"3.1", "an absent mode is the highest that is allowed", "", func(c *check) {
+		{id: "3.1", says: "an absent mode is the highest that is allowed", run: func(c *check) {
 			bucket, reader := c.bucket(stateKMS), c.limitedTo("reader")
 			a := c.do(&request{method: "GET", bucket: bucket, query: "session=", as: reader})
 			c.status(a, 200)
@@ -43,7 +43,7 @@ func sessionRows() []row {
 				method: "GET", bucket: bucket, query: "session=", headers: "mode=ReadWrite", as: reader,
 			}), "AccessDenied")
 		}},
-		{"3.2", "the answer, and five minutes", "", func(c *check) {
+		{id: "3.2", says: "the answer, and five minutes", run: func(c *check) {
 			a := c.do(c.createSession(c.bucket(stateKMS), ""))
 			c.status(a, 200)
 			for _, name := range []string{"SessionToken", "SecretAccessKey", "AccessKeyId", "Expiration"} {
@@ -65,7 +65,7 @@ func sessionRows() []row {
 				c.Errorf("a token of %d bytes", n)
 			}
 		}},
-		{"3.2", "what a ReadOnly session may", "", func(c *check) {
+		{id: "3.2", says: "what a ReadOnly session may", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key, ten, "", nil)
 			u := c.upload(bucket, c.key+"-upload", "", nil)
@@ -85,7 +85,7 @@ func sessionRows() []row {
 				}
 			}
 		}},
-		{"3.2", "a session keeps its settings when the default changes", "U-14", func(c *check) {
+		{id: "3.2", says: "a session keeps its settings when the default changes", open: "U-14", run: func(c *check) {
 			bucket := c.scratch(stateKMS, "$K")
 			old := c.sessionOn(bucket, "")
 			c.setEncryption(bucket, encryptionRule("AES256", "", ""))
@@ -113,7 +113,7 @@ func sessionRows() []row {
 		changed("SE-7", "a long-term key with a session's token", "?", "InvalidToken", func(c *check, s *credential) {
 			s.AccessKeyID, s.SecretAccessKey = c.long.AccessKeyID, c.long.SecretAccessKey
 		}),
-		{"SE-8", "writes in a ReadOnly session", "U-23", func(c *check) {
+		{id: "SE-8", says: "writes in a ReadOnly session", open: "U-23", run: func(c *check) {
 			before := c.stand(c.bucket(stateKMS))
 			s := c.sessionOn(before.bucket, "mode=ReadOnly")
 			for _, r := range []*request{
@@ -131,41 +131,41 @@ func sessionRows() []row {
 			}
 			before.unchanged()
 		}},
-		{"SE-9", "no permission for any mode", "", func(c *check) {
+		{id: "SE-9", says: "no permission for any mode", run: func(c *check) {
 			c.refused(c.do(&request{
 				method: "GET", bucket: c.bucket(stateKMS), query: "session=", as: c.limitedTo("nobody"),
 			}), "AccessDenied")
 		}},
-		{"SE-9", "no permission to use the key", "?", func(c *check) {
+		{id: "SE-9", says: "no permission to use the key", open: "?", run: func(c *check) {
 			c.refused(c.do(&request{
 				method: "GET", bucket: c.bucket(stateKMS), query: "session=", as: c.limitedTo("nokms"),
 			}), "AccessDenied")
 		}},
-		{"SE-10", "different tokens in header and query", "?", func(c *check) {
+		{id: "SE-10", says: "different tokens in header and query", open: "?", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, query: "X-Amz-S3session-Token=another"}),
 				"InvalidRequest")
 		}},
-		{"SE-11", "x-amz-security-token beside the session's token", "?", func(c *check) {
+		{id: "SE-11", says: "x-amz-security-token beside the session's token", open: "?", run: func(c *check) {
 			r := put(c, nil)
 			r.raw = []string{"x-amz-security-token: AQoEXAMPLE"}
 			c.refused(c.do(r), "InvalidRequest")
 			c.absent(r.bucket, c.key)
 		}},
-		{"SE-12", "the bucket was deleted meanwhile", "", func(c *check) {
+		{id: "SE-12", says: "the bucket was deleted meanwhile", run: func(c *check) {
 			bucket := c.scratch(stateNone, "$K")
 			s := c.sessionOn(bucket, "")
 			c.status(c.do(&request{method: "DELETE", bucket: bucket, regional: true}), 204)
-			c.ok(c.settled(c.Context()))
+			c.ok(c.settled(c.ctx))
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, as: s}), "NoSuchBucket")
 		}},
-		{"7.3", "a wrong secret", "", func(c *check) {
+		{id: "7.3", says: "a wrong secret", run: func(c *check) {
 			s := *c.sessionOn(c.bucket(stateKMS), "")
 			s.SecretAccessKey = "wrong"
 			c.refused(c.do(put(c, &s)), "SignatureDoesNotMatch")
 			c.absent(c.bucket(stateKMS), c.key)
 		}},
-		{"7.3", "an unknown access key id", "", func(c *check) {
+		{id: "7.3", says: "an unknown access key id", run: func(c *check) {
 			c.refused(c.do(put(c, &credential{
 				Credentials: sigv4.Credentials{AccessKeyID: "AKIACONFORMANCENONE", SecretAccessKey: "x"},
 			})), "InvalidAccessKeyId")
@@ -176,7 +176,7 @@ func sessionRows() []row {
 // slowRows take as long as a session lives. They run last, on a session that was made when they were asked for.
 func slowRows() []row {
 	expired := func(c *check) *credential {
-		if !*slowFlag {
+		if !c.slow {
 			c.Skip("a session lives for five minutes: -slow")
 		}
 		a := c.do(c.createSession(c.bucket(stateNone), "mode=ReadWrite"))
@@ -187,13 +187,13 @@ func slowRows() []row {
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-		case <-c.Context().Done():
-			c.Fatal(c.Context().Err())
+		case <-c.ctx.Done():
+			c.Fatal(c.ctx.Err())
 		}
 		return sessionOf(a)
 	}
 	return []row{
-		{"SE-1", "an expired session, with the right and with a wrong secret (SE-2)", "U-21", func(c *check) {
+		{id: "SE-1", says: "an expired session, with the right and with a wrong secret (SE-2)", open: "U-21", run: func(c *check) {
 			s := expired(c)
 			r := &request{method: "PUT", bucket: c.bucket(stateNone), key: c.key, body: "x", as: s}
 			c.refused(c.do(r), "ExpiredToken")
@@ -212,7 +212,7 @@ func regionalRows() []row {
 		}
 	}
 	return []row{
-		{"REG-1", "regional operations signed with a session", "?", func(c *check) {
+		{id: "REG-1", says: "regional operations signed with a session", open: "?", run: func(c *check) {
 			needsOne(c)
 			bucket := c.scratch(stateKMS, "$K")
 			s := c.sessionOn(bucket, "")
@@ -227,7 +227,7 @@ func regionalRows() []row {
 			}
 			c.status(c.do(&request{method: "DELETE", bucket: bucket, as: s}), 204)
 		}},
-		{"REG-1", "changes of a bucket in a ReadOnly session", "?", func(c *check) {
+		{id: "REG-1", says: "changes of a bucket in a ReadOnly session", open: "?", run: func(c *check) {
 			needsOne(c)
 			bucket := c.scratch(stateKMS, "$K")
 			s := c.sessionOn(bucket, "mode=ReadOnly")
@@ -240,7 +240,7 @@ func regionalRows() []row {
 			}
 			c.stateIs(bucket, stateKMS)
 		}},
-		{"REG-2", "a session of a bucket that is still to be made", "?", func(c *check) {
+		{id: "REG-2", says: "a session of a bucket that is still to be made", open: "?", run: func(c *check) {
 			needsOne(c)
 			bucket := c.bucketName("early")
 			c.willBe(bucket)
@@ -258,14 +258,14 @@ func regionalRows() []row {
 			c.status(c.do(r), 200)
 			c.encrypted(c.put(bucket, c.key, "body", "", s), "kms bk") // with the default at each request
 		}},
-		{"REG-3", "the same without permission to make it", "?", func(c *check) {
+		{id: "REG-3", says: "the same without permission to make it", open: "?", run: func(c *check) {
 			for _, name := range []string{"reader", "nobody"} {
 				r := c.createSession(c.bucketName("never"), "")
 				r.as = c.limitedTo(name)
 				c.refused(c.do(r), "NoSuchBucket")
 			}
 		}},
-		{"REG-4", "make, encrypt and write at once, as SDKs do with one session", "?", func(c *check) {
+		{id: "REG-4", says: "make, encrypt and write at once, as SDKs do with one session", open: "?", run: func(c *check) {
 			needsOne(c)
 			bucket := c.bucketName("sdk")
 			c.willBe(bucket)

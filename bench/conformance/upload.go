@@ -17,7 +17,6 @@ type upload struct {
 
 // upload makes one.
 func (c *check) upload(bucket, key, headers string, as *credential) *upload {
-	c.Helper()
 	a := c.do(&request{method: "POST", bucket: bucket, key: key, query: "uploads=", headers: headers, as: as})
 	c.status(a, 200)
 	return &upload{c: c, bucket: bucket, key: key, id: a.element("UploadId"), as: as}
@@ -40,7 +39,6 @@ func (u *upload) partRequest(number int, headers string) *request {
 
 // part sends a part, which must be accepted.
 func (u *upload) part(number int, body, headers string) *answer {
-	u.c.Helper()
 	r := u.partRequest(number, headers)
 	r.body = body
 	a := u.c.do(r)
@@ -70,7 +68,6 @@ func (u *upload) completeRequest() *request {
 
 // complete completes the upload, which must succeed.
 func (u *upload) complete() *answer {
-	u.c.Helper()
 	a := u.c.do(u.completeRequest())
 	u.c.status(a, 200)
 	if a.code() != "" || a.element("ETag") == "" {

@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +63,21 @@ func (a *answer) element(name string) string {
 		return ""
 	}
 	return html.UnescapeString(text)
+}
+
+// raw is the answer as it came over the wire, fields in the order of their names.
+func (a *answer) raw() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\n", a.status, http.StatusText(a.status))
+	for _, name := range slices.Sorted(maps.Keys(a.header)) {
+		for _, value := range a.header[name] {
+			fmt.Fprintf(&b, "%s: %s\n", name, value)
+		}
+	}
+	if a.body != "" {
+		b.WriteString("\n" + a.body + "\n")
+	}
+	return b.String()
 }
 
 func (a *answer) code() string { return a.element("Code") }

@@ -10,7 +10,7 @@ import (
 func transportRows() []row {
 	var rows []row
 	plain := func(says, state string, r request, want string) {
-		rows = append(rows, row{"T-1", says, "", func(c *check) {
+		rows = append(rows, row{id: "T-1", says: says, run: func(c *check) {
 			if c.plain == nil {
 				c.Skip("no endpoint without TLS: -http-endpoint")
 			}
@@ -41,7 +41,7 @@ func transportRows() []row {
 	plain("CreateMultipartUpload of KMS over HTTP", stateKMS, request{method: "POST", query: "uploads="},
 		"InvalidArgument")
 	rows = append(rows,
-		row{"T-1", "CopyObject to KMS over HTTP", "", func(c *check) {
+		row{id: "T-1", says: "CopyObject to KMS over HTTP", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key+"-source", ten, "", nil)
 			c.refused(c.do(&request{
@@ -50,7 +50,7 @@ func transportRows() []row {
 			}), "InvalidArgument")
 			c.absent(bucket, c.key)
 		}},
-		row{"T-2", "GET and PUT of KMS signed with Signature Version 2", "", func(c *check) {
+		row{id: "T-2", says: "GET and PUT of KMS signed with Signature Version 2", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key, ten, "", nil)
 			for _, method := range []string{"GET", "PUT"} {
@@ -61,14 +61,14 @@ func transportRows() []row {
 			}
 			c.reads(bucket, ten, "kms bk")
 		}},
-		row{"T-2", "a URL presigned by Signature Version 2", "", func(c *check) {
+		row{id: "T-2", says: "a URL presigned by Signature Version 2", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key, ten, "", nil)
 			query := "AWSAccessKeyId=" + c.long.AccessKeyID + "&Expires=4102444800&Signature=c2lnbmF0dXJl"
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, query: query, as: anonymous}),
 				"InvalidArgument Authorization")
 		}},
-		row{"T-3", "AES256 over HTTP is nothing of KMS", "?", func(c *check) {
+		row{id: "T-3", says: "AES256 over HTTP is nothing of KMS", open: "?", run: func(c *check) {
 			if c.control != nil {
 				c.Skip("directory buckets of Amazon S3 aren't reachable over HTTP")
 			}
@@ -81,7 +81,7 @@ func transportRows() []row {
 				c.refused(a, "InvalidRequest") // an endpoint that requires TLS of everybody
 			}
 		}},
-		row{"T-4", "anonymous requests", "", func(c *check) {
+		row{id: "T-4", says: "anonymous requests", run: func(c *check) {
 			for _, state := range []string{stateKMS, stateNone} {
 				before := c.stand(c.bucket(state))
 				for _, r := range []*request{
@@ -104,14 +104,14 @@ func transportRows() []row {
 // sectionRows are sections whose rows have no ids: 1.1, 1.5, 4.6, 6.5 and 6.9.
 func sectionRows() []row {
 	return []row{
-		{"1.1", "an unknown bucket", "", func(c *check) {
+		{id: "1.1", says: "an unknown bucket", run: func(c *check) {
 			for _, query := range []string{"list-type=2", "uploads="} {
 				name := c.bucketName("none-such")
 				c.refused(c.do(&request{method: "GET", bucket: name, query: query, as: c.long}),
 					"NoSuchBucket BucketName="+name)
 			}
 		}},
-		{"1.1", "a bucket name that isn't valid", "", func(c *check) {
+		{id: "1.1", says: "a bucket name that isn't valid", run: func(c *check) {
 			if c.virtual {
 				c.Skip("such a name is no host name")
 			}
@@ -120,14 +120,14 @@ func sectionRows() []row {
 			}), "InvalidBucketName")
 			c.refused(c.do(c.createBucket("-a--"+c.zone+"--x-s3")), "InvalidBucketName")
 		}},
-		{"1.5", "no lifecycle", "", func(c *check) {
+		{id: "1.5", says: "no lifecycle", run: func(c *check) {
 			a := c.do(&request{method: "GET", bucket: c.bucket(stateNone), query: "lifecycle=", regional: true})
 			if a.status == http.StatusNotImplemented {
 				c.Skip("the endpoint has no lifecycle configurations")
 			}
 			c.refused(a, "NoSuchLifecycleConfiguration")
 		}},
-		{"1.5", "tags by S3 Control", "", func(c *check) {
+		{id: "1.5", says: "tags by S3 Control", run: func(c *check) {
 			bucket := c.scratch(stateNone, "$K")
 			path := "v20180820/tags/arn%3A" + c.partition + "%3As3express%3A" + c.region + "%3A" + c.account +
 				"%3Abucket%2F" + bucket
@@ -159,7 +159,7 @@ func sectionRows() []row {
 			c.refused(call("POST", path, "", tag("<Tag><Key>aws:a</Key><Value>1</Value></Tag>")), "InvalidTag")
 			c.refused(call("GET", path+"x", "", ""), "NoSuchResource")
 		}},
-		{"4.6", "HeadBucket", "C-03", func(c *check) {
+		{id: "4.6", says: "HeadBucket", open: "C-03", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			for _, as := range []*credential{c.sessionOn(bucket, ""), c.long} {
 				a := c.do(&request{method: "HEAD", bucket: bucket, as: as})
@@ -180,7 +180,7 @@ func sectionRows() []row {
 				c.Errorf("HEAD of an unknown bucket: %d %q", a.status, a.body)
 			}
 		}},
-		{"6.5", "ListObjectsV2: keys, sizes, pages, common prefixes", "", func(c *check) {
+		{id: "6.5", says: "ListObjectsV2: keys, sizes, pages, common prefixes", run: func(c *check) {
 			bucket := c.scratch(stateKMS, "$K")
 			for _, key := range []string{"a", "dir/b", "dir/c", "dir/deep/d"} {
 				c.put(bucket, key, ten, "", nil)
@@ -213,7 +213,7 @@ func sectionRows() []row {
 				c.Errorf("with prefix and delimiter: %s", a.body)
 			}
 		}},
-		{"6.7", "CopyObject with REPLACE, DeleteObjects", "", func(c *check) {
+		{id: "6.7", says: "CopyObject with REPLACE, DeleteObjects", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.do(&request{
 				method: "PUT", bucket: bucket, key: c.key + "-source", body: ten,
@@ -242,25 +242,25 @@ func sectionRows() []row {
 			}
 			c.absent(bucket, c.key)
 		}},
-		{"6.7", "DeleteObjects of more than 1000 keys", "", func(c *check) {
+		{id: "6.7", says: "DeleteObjects of more than 1000 keys", run: func(c *check) {
 			before := c.stand(c.bucket(stateNone))
 			body := "<Delete>" + strings.Repeat("<Object><Key>"+c.key+"</Key></Object>", 1001) + "</Delete>"
 			c.refused(c.do(withCRC32(&request{method: "POST", bucket: before.bucket, query: "delete=", body: body})),
 				"MalformedXML")
 			before.unchanged()
 		}},
-		{"6.8", "a body without Content-Length", "", func(c *check) {
+		{id: "6.8", says: "a body without Content-Length", run: func(c *check) {
 			before := c.stand(c.bucket(stateKMS))
 			c.refused(c.do(&request{method: "PUT", bucket: before.bucket, key: c.key, body: "x", chunked: true}),
 				"MissingContentLength")
 			before.unchanged()
 		}},
-		{"6.8", "keys that climb above the root", "?", func(c *check) {
+		{id: "6.8", says: "keys that climb above the root", open: "?", run: func(c *check) {
 			for _, key := range []string{"../" + c.key, "a/../../" + c.key, ".."} {
 				c.refused(c.do(&request{method: "PUT", bucket: c.bucket(stateKMS), key: key, body: "x"}), "InvalidURI")
 			}
 		}},
-		{"6.8", "a key of 1024 bytes", "", func(c *check) {
+		{id: "6.8", says: "a key of 1024 bytes", run: func(c *check) {
 			bucket, long := c.bucket(stateKMS), c.key+"/"+strings.Repeat("d/", 400)
 			key := long + strings.Repeat("k", 1024-len(long))
 			a := c.do(&request{method: "PUT", bucket: bucket, key: key, body: ten})
@@ -269,7 +269,7 @@ func sectionRows() []row {
 				c.Errorf("GET: %s %q", a, a.body)
 			}
 		}},
-		{"6.9", "CreateBucket", "", func(c *check) {
+		{id: "6.9", says: "CreateBucket", run: func(c *check) {
 			bucket := c.bucketName("made")
 			c.willBe(bucket)
 			a := c.do(c.createBucket(bucket))
@@ -285,12 +285,12 @@ func sectionRows() []row {
 			c.refused(c.do(&request{method: "DELETE", bucket: bucket, regional: true}),
 				"BucketNotEmpty BucketName="+bucket)
 		}},
-		{"6.9", "CreateBucket with another zone than the name's", "?", func(c *check) {
+		{id: "6.9", says: "CreateBucket with another zone than the name's", open: "?", run: func(c *check) {
 			r := c.createBucket(c.bucketName("zone"))
 			r.body = strings.ReplaceAll(r.body, "<Name>"+c.zone+"<", "<Name>other-az9<")
 			c.refused(c.do(r), "InvalidBucketName")
 		}},
-		{"6.9", "CreateBucket and DeleteBucket without permission", "", func(c *check) {
+		{id: "6.9", says: "CreateBucket and DeleteBucket without permission", run: func(c *check) {
 			r := c.createBucket(c.bucketName("nobody"))
 			r.as = c.limitedTo("nobody")
 			c.refused(c.do(r), "AccessDenied")
@@ -298,7 +298,7 @@ func sectionRows() []row {
 				method: "DELETE", bucket: c.bucket(stateNone), regional: true, as: c.limitedTo("nobody"),
 			}), "AccessDenied")
 		}},
-		{"6.9", "ListDirectoryBuckets", "", func(c *check) {
+		{id: "6.9", says: "ListDirectoryBuckets", run: func(c *check) {
 			bucket := c.bucket(stateKMS)
 			a := c.do(&request{method: "GET", regional: true})
 			c.status(a, 200)

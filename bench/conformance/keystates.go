@@ -1,10 +1,12 @@
 package conformance
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // bound makes a bucket bound to a key of this case's own, and writes nothing into it, so that no bucket key is cached.
 func (c *check) bound(kind string) (bucket, arn string) {
-	c.Helper()
 	if !c.keys.states {
 		c.Skip("this key service enforces neither key states nor key usage")
 	}
@@ -16,13 +18,11 @@ func (c *check) bound(kind string) (bucket, arn string) {
 
 // change changes a key's state.
 func (c *check) change(action, arn string) {
-	c.Helper()
 	c.ok(c.keys.change(action, arn))
 }
 
 // written makes a bucket whose key has been used, with an object; then the key changes.
 func (c *check) written(action string) (bucket, arn string) {
-	c.Helper()
 	bucket, arn = c.bound(stateKMS)
 	c.put(bucket, c.key, ten, "", nil)
 	c.change(action, arn)
@@ -31,11 +31,10 @@ func (c *check) written(action string) (bucket, arn string) {
 
 // uncached makes cached bucket keys go: by the admin address, or with -slow by waiting.
 func (c *check) uncached() {
-	c.Helper()
 	switch {
 	case c.admin != "":
 		c.dropKeys()
-	case *slowFlag:
+	case c.slow:
 		timer := time.NewTimer(5*time.Minute + 15*time.Second)
 		defer timer.Stop()
 		<-timer.C
@@ -47,7 +46,7 @@ func (c *check) uncached() {
 // keyStateRows are sections 5.3 and 5.4.
 func keyStateRows() []row {
 	state := func(id, says, action, code string) row {
-		return row{id, says, "", func(c *check) {
+		return row{id: id, says: says, want: code, judge: func(c *check, code string) {
 			bucket, arn := c.bound(stateKMS)
 			c.change(action, arn)
 			// Signed with the long-term key; a session shows the same when it is made (U-13).
@@ -64,7 +63,7 @@ func keyStateRows() []row {
 		}}
 	}
 	atSession := func(id, says, action, code string) row {
-		return row{id, says, "U-13", func(c *check) {
+		return row{id: id, says: says, open: "U-13", want: code, judge: func(c *check, code string) {
 			bucket, arn := c.bound(stateKMS)
 			c.change(action, arn)
 			c.refused(c.do(c.createSession(bucket, "")), code)
@@ -72,7 +71,7 @@ func keyStateRows() []row {
 		}}
 	}
 	reading := func(id, says, action, code string) row {
-		return row{id, says, "", func(c *check) {
+		return row{id: id, says: says, run: func(c *check) {
 			bucket, _ := c.written(action)
 			// A copy calls KMS each time (R17), whatever is cached.
 			to := c.bucket(stateNone)
@@ -98,7 +97,7 @@ func keyStateRows() []row {
 		}}
 	}
 	return []row{
-		{"KS-1", "an enabled key, disabled and enabled again", "", func(c *check) {
+		{id: "KS-1", says: "an enabled key, disabled and enabled again", run: func(c *check) {
 			bucket, arn := c.written("DisableKey")
 			c.change("EnableKey", arn)
 			a := c.do(&request{method: "GET", bucket: bucket, key: c.key, as: c.long})
@@ -114,24 +113,24 @@ func keyStateRows() []row {
 		atSession("KE-1", "CreateSession under a disabled key", "DisableKey", "KMS.DisabledException"),
 		atSession("KE-2", "CreateSession under a key pending deletion", "ScheduleKeyDeletion",
 			"KMS.KMSInvalidStateException"),
-		{"KE-1", "the message names the key", "", func(c *check) {
+		{id: "KE-1", says: "the message names the key", run: func(c *check) {
 			r := putEncryption(c.bucket(stateNone), encryptionRule("aws:kms", c.named("$DISABLED"), ""))
 			c.refused(c.do(r), "KMS.DisabledException Message="+c.named("$DISABLED")+" is disabled.")
 		}},
-		{"KE-2", "the message names the key and its state", "", func(c *check) {
+		{id: "KE-2", says: "the message names the key and its state", run: func(c *check) {
 			r := putEncryption(c.bucket(stateNone), encryptionRule("aws:kms", c.named("$PENDING"), ""))
 			c.refused(c.do(r), "KMS.KMSInvalidStateException Message="+c.named("$PENDING")+" is pending deletion.")
 		}},
-		{"KE-3", "the message names the key", "", func(c *check) {
+		{id: "KE-3", says: "the message names the key", run: func(c *check) {
 			arn := c.named("$UNKNOWN")
 			r := putEncryption(c.bucket(stateNone), encryptionRule("aws:kms", arn, ""))
 			c.refused(c.do(r), "KMS.NotFoundException Message=Key '"+arn+"' does not exist")
 		}},
-		{"KE-4", "a key that isn't for encryption", "?", func(c *check) {
+		{id: "KE-4", says: "a key that isn't for encryption", open: "?", run: func(c *check) {
 			r := putEncryption(c.bucket(stateNone), encryptionRule("aws:kms", c.named("$HMAC"), ""))
 			c.refused(c.do(r), "KMS.InvalidKeyUsageException")
 		}},
-		{"KE-5", "writes and reads without permission to use the key", "", func(c *check) {
+		{id: "KE-5", says: "writes and reads without permission to use the key", run: func(c *check) {
 			bucket, as := c.bucket(stateKMS), c.limitedTo("nokms")
 			before := c.stand(bucket)
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, as: as}), "AccessDenied")
@@ -142,7 +141,7 @@ func keyStateRows() []row {
 			}), "AccessDenied")
 			before.unchanged()
 		}},
-		{"CM-3", "CompleteMultipartUpload with a key disabled meanwhile", "?", func(c *check) {
+		{id: "CM-3", says: "CompleteMultipartUpload with a key disabled meanwhile", open: "?", run: func(c *check) {
 			bucket, arn := c.bound(stateKMS)
 			u := c.upload(bucket, c.key, "", c.long)
 			u.part(1, "part", "")
@@ -155,7 +154,7 @@ func keyStateRows() []row {
 			c.uncached()
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, as: c.long}), "KMS.DisabledException")
 		}},
-		{"DL-1", "DeleteObject and DeleteObjects with a disabled key", "", func(c *check) {
+		{id: "DL-1", says: "DeleteObject and DeleteObjects with a disabled key", run: func(c *check) {
 			bucket, arn := c.bound(stateKMS)
 			c.put(bucket, c.key, ten, "", c.long)
 			c.put(bucket, c.key+"-2", ten, "", c.long)
@@ -171,5 +170,17 @@ func keyStateRows() []row {
 				c.Errorf("DeleteObjects: %s", a.body)
 			}
 		}},
+	}
+}
+
+// dropKeys has the program forget its cached bucket keys.
+func (c *check) dropKeys() {
+	h, err := http.NewRequestWithContext(c.ctx, http.MethodPost, c.admin+"/keys/drop", nil)
+	c.ok(err)
+	resp, err := c.client.Do(h)
+	c.ok(err)
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		c.Fatalf("POST /keys/drop: %s", resp.Status)
 	}
 }

@@ -17,7 +17,6 @@ import (
 
 // general is the general purpose bucket that all rows share.
 func (c *check) general() string {
-	c.Helper()
 	c.sharing.Lock()
 	defer c.sharing.Unlock()
 	bucket := c.buckets["general"]
@@ -37,7 +36,6 @@ func (c *check) generalName(what string) string {
 
 // makeGeneral makes a general purpose bucket, which is removed at the end of the run.
 func (c *check) makeGeneral(bucket string) {
-	c.Helper()
 	body := ""
 	if c.region != "us-east-1" {
 		body = "<CreateBucketConfiguration><LocationConstraint>" + c.region +
@@ -45,12 +43,11 @@ func (c *check) makeGeneral(bucket string) {
 	}
 	c.willBe(bucket)
 	c.status(c.inGeneral(&request{method: "PUT", bucket: bucket, body: body}), http.StatusOK)
-	c.ok(c.settled(c.Context()))
+	c.ok(c.settled(c.ctx))
 }
 
 // inGeneral sends a request as general purpose buckets are spoken to.
 func (c *check) inGeneral(r *request) *answer {
-	c.Helper()
 	r.service, r.regional = "s3", true
 	if r.as == nil {
 		r.as = c.long
@@ -60,7 +57,6 @@ func (c *check) inGeneral(r *request) *answer {
 
 // shows compares header fields of an answer, whatever else it has.
 func (c *check) shows(a *answer, fields map[string]string) {
-	c.Helper()
 	for name, want := range fields {
 		if got := a.header.Get(name); got != want {
 			c.Errorf("%s: %s is %q, want %q", a, name, got, want)
@@ -84,7 +80,9 @@ func sums() map[string]string {
 
 func newsRows() []row {
 	rows := []row{}
-	add := func(id, says string, run func(c *check)) { rows = append(rows, row{id: id, says: says, run: run}) }
+	add := func(id, says string, run func(c *check)) {
+		rows = append(rows, row{id: id, says: says, general: true, run: run})
+	}
 	// one is a request on an object of ten bytes, whose answer is a code, or a status with header fields or elements.
 	one := func(id, says string, r request, want string) {
 		add(id, says, func(c *check) {
@@ -284,7 +282,7 @@ func newsRows() []row {
 		c.refused(self(), "InvalidRequest")
 		r := putEncryption(bucket, encryptionRule("AES256", "", ""))
 		c.status(c.inGeneral(r), http.StatusOK)
-		c.ok(c.settled(c.Context()))
+		c.ok(c.settled(c.ctx))
 		c.status(self(), http.StatusOK)
 	})
 	add("N-DELIMITER", "any delimiter: pages end, and each prefix comes once", func(c *check) {
@@ -347,7 +345,6 @@ func withMD5(r request) request {
 
 // answers compares an answer with a code, as refused does, or with "STATUS Element=value".
 func (c *check) answers(a *answer, want string) {
-	c.Helper()
 	first, more, _ := strings.Cut(want, " ")
 	status, err := strconv.Atoi(first)
 	if err != nil {

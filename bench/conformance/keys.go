@@ -37,13 +37,13 @@ type keyService struct {
 	made []string
 }
 
-func newKeyService(s settings, x *target) *keyService {
+func newKeyService(s Settings, x *target) *keyService {
 	k := &keyService{
-		endpoint: strings.TrimSuffix(s.kms, "/"), region: x.region, signer: &x.long.Credentials, client: x.client,
-		states: s.keyStates, embedded: s.embeddedKeys,
-		arns: map[string]string{"$K": s.key},
+		endpoint: strings.TrimSuffix(s.KMSEndpoint, "/"), region: x.region, signer: &x.long.Credentials, client: x.client,
+		states: !s.StatelessKeys, embedded: s.EmbeddedKeys,
+		arns: map[string]string{"$K": s.Key},
 	}
-	for name, arn := range map[string]string{"$OTHER": s.other, "$FOREIGN": s.foreign, "$FORBIDDEN": s.forbidden} {
+	for name, arn := range map[string]string{"$OTHER": s.OtherKey, "$FOREIGN": s.ForeignKey, "$FORBIDDEN": s.ForbiddenKey} {
 		if arn != "" {
 			k.arns[name] = arn
 		}
