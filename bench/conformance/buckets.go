@@ -224,6 +224,17 @@ func (x *target) removeBucket(ctx context.Context, bucket string) error {
 		token := url.QueryEscape(listing.element("NextContinuationToken"))
 		listing = do(&request{method: "GET", query: "continuation-token=" + token + "&encoding-type=url&list-type=2"})
 	}
+	if versions := do(&request{method: "GET", query: "encoding-type=url&versions="}); versions.status == 200 {
+		ids := elements(versions.body, "VersionId")
+		for i, key := range elements(versions.body, "Key") {
+			if i < len(ids) {
+				do(&request{
+					method: "DELETE", key: strings.ReplaceAll(key, "+", "%20"), query: "versionId=" +
+						url.QueryEscape(ids[i]),
+				})
+			}
+		}
+	}
 	uploads := do(&request{method: "GET", query: "encoding-type=url&uploads="})
 	ids := elements(uploads.body, "UploadId")
 	for i, key := range elements(uploads.body, "Key") {

@@ -65,11 +65,15 @@ func (a *answer) element(name string) string {
 	return html.UnescapeString(text)
 }
 
-// raw is the answer as it came over the wire, fields in the order of their names.
+// raw is the answer as it came over the wire, fields in the order of their names, without those that never say
+// anything.
 func (a *answer) raw() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\n", a.status, http.StatusText(a.status))
 	for _, name := range slices.Sorted(maps.Keys(a.header)) {
+		if slices.Contains([]string{"Connection", "Date", "Server", "X-Amz-Id-2", "X-Amz-Request-Id"}, name) {
+			continue
+		}
 		for _, value := range a.header[name] {
 			fmt.Fprintf(&b, "%s: %s\n", name, value)
 		}

@@ -22,19 +22,19 @@ import (
 //
 // A row begins with its id and what it says. What follows up to the first request: in, the bucket (none, kms, back, the
 // states of a directory bucket; general; "new" behind it: one of the row's own); given ten, an object of ten bytes
-// under $KEY, whose ETag is {etag} and whose date is {date}; open, what is UNVERIFIED; source and measured. A request's
-// lines begin with ">": method and target ("/" is the bucket), behind which may stand "as long" or another credential,
-// "over http", "without length"; then fields, an empty line, the body. GET|HEAD is both, of which HEAD's body isn't
-// looked at.
+// under $KEY, whose ETag is {etag} and whose date is {date}; needs, what the endpoint or its store may lack; open, what
+// is UNVERIFIED; source and measured. A request's lines begin with ">": method and target ("/" is the bucket), behind
+// which may stand "as long" or another credential, "over http", "without length"; then fields, an empty line, the body.
+// GET|HEAD is both, of which HEAD's body isn't looked at.
 //
 // What isn't marked is the answer: status, with or without HTTP/1.1 and reason; the fields and, behind an empty line,
 // the body that it must have. An answer of Amazon S3 can be pasted as it came: what differs from request to request
-// (volatile, below) isn't compared. A field's value "-" says that it must be absent, "*" that it may be anything; {name}
-// keeps a value for what follows, where it stands for it. Of a body in XML each element that holds text must be in the
-// answer, in this order; an error must have a Message and a RequestId as well.
+// (volatile, below) isn't compared. A field's value "-" says that it must be absent, "*" that it may be anything;
+// {name} keeps a value for what follows, where it stands for it. Of a body in XML each element that holds text must be
+// in the answer, in this order; an error must have a Message and a RequestId as well.
 //
 // Variables: $KEY, $BUCKET, $ACCOUNT, $REGION, $ZONE, $RUN, those of the tables in fields ($K, $CTX, …); $SHA256, $MD5,
-// $CRC32 of the request's body; $LARGE, 5 MiB. {date-1h} is an hour before {date}.
+// $CRC32 of the request's body; $LARGE, 5 MiB; $K1025, a key of 1025 bytes. {date-1h} is an hour before {date}.
 type step struct {
 	methods          []string
 	target           string
@@ -82,7 +82,7 @@ func parseRows(text string) (rows []*Row, err error) {
 	for i := 0; i < len(lines); {
 		if title, ok := strings.CutPrefix(lines[i], "== "); ok {
 			r := &Row{}
-			if r.ID, r.Says, ok = strings.Cut(title, " "); !ok {
+			if r.ID, r.Says, ok = strings.Cut(title, " "); !ok || r.ID == "" || r.Says == "" {
 				return nil, fmt.Errorf("%d: a row has an id and says something", i+1)
 			}
 			if i, err = r.parse(lines, i+1); err != nil {
@@ -113,6 +113,8 @@ func (r *Row) parse(lines []string, i int) (int, error) {
 			if in.body = rest; rest != "ten" {
 				return 0, fmt.Errorf("%d: given %q; only ten can be", i+1, rest)
 			}
+		case "needs":
+			in.fields = append(in.fields, rest)
 		case "open":
 			r.Open = rest
 		case "source":
@@ -121,7 +123,7 @@ func (r *Row) parse(lines []string, i int) (int, error) {
 			r.Measured = rest
 		default:
 			if lines[i] != "" && !strings.HasPrefix(lines[i], "#") {
-				return 0, fmt.Errorf("%d: %q is none of in, given, open, source, measured", i+1, lines[i])
+				return 0, fmt.Errorf("%d: %q is none of in, given, needs, open, source, measured", i+1, lines[i])
 			}
 		}
 	}

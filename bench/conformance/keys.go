@@ -43,7 +43,9 @@ func newKeyService(s Settings, x *target) *keyService {
 		states: !s.StatelessKeys, embedded: s.EmbeddedKeys,
 		arns: map[string]string{"$K": s.Key},
 	}
-	for name, arn := range map[string]string{"$OTHER": s.OtherKey, "$FOREIGN": s.ForeignKey, "$FORBIDDEN": s.ForbiddenKey} {
+	for name, arn := range map[string]string{
+		"$OTHER": s.OtherKey, "$FOREIGN": s.ForeignKey, "$FORBIDDEN": s.ForbiddenKey,
+	} {
 		if arn != "" {
 			k.arns[name] = arn
 		}

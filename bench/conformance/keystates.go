@@ -150,6 +150,7 @@ func keyStateRows() []row {
 			if a.status != 200 || a.code() != "" {
 				c.refused(a, "KMS.DisabledException")
 				c.status(c.do(&request{method: "HEAD", bucket: bucket, key: c.key, as: c.long}), 404)
+				return // no bucket key was cached any more
 			}
 			c.uncached()
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, as: c.long}), "KMS.DisabledException")

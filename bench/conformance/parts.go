@@ -22,16 +22,20 @@ func partRows() []row {
 	}
 	sortRows(rows)
 	for _, headers := range []string{"sse=aws:kms", "sse=AES256", "key=$K", "sse=aws:kms key=$K"} {
-		rows = append(rows, row{id: "UP-2", says: "UploadPart with " + headers, open: "?", want: "InvalidArgument sse", judge: func(c *check, want string) {
-			bucket, as := c.by("sK kms")
-			u := c.upload(bucket, c.key, "", as)
-			r := u.partRequest(1, headers)
-			r.body = "part"
-			c.refused(c.do(r), want)
-			if a := c.do(u.request("GET", "")); strings.Contains(a.body, "<Part>") {
-				c.Errorf("the part was stored: %s", a.body)
-			}
-		}})
+		rows = append(rows,
+			row{
+				id: "UP-2", says: "UploadPart with " + headers, open: "?", want: "InvalidArgument sse",
+				judge: func(c *check, want string) {
+					bucket, as := c.by("sK kms")
+					u := c.upload(bucket, c.key, "", as)
+					r := u.partRequest(1, headers)
+					r.body = "part"
+					c.refused(c.do(r), want)
+					if a := c.do(u.request("GET", "")); strings.Contains(a.body, "<Part>") {
+						c.Errorf("the part was stored: %s", a.body)
+					}
+				},
+			})
 	}
 	rows = append(rows,
 		row{
@@ -50,20 +54,21 @@ func partRows() []row {
 		if state == stateKMS {
 			open = "U-20"
 		}
-		rows = append(rows, row{id: "UC-1", says: "UploadPartCopy, settings are the default, " + state, open: open, run: func(c *check) {
-			bucket := c.bucket(state)
-			source := c.bucket(stateKMS)
-			c.put(source, c.key+"-source", "what is copied", "", nil)
-			u := c.upload(bucket, c.key, "", nil)
-			a := c.do(u.copyRequest(1, source+"/"+c.key+"-source", ""))
-			c.status(a, 200)
-			c.encrypted(a, want)
-			u.add(1, a.element("ETag"))
-			u.complete()
-			if a := c.do(&request{method: "GET", bucket: bucket, key: c.key}); a.body != "what is copied" {
-				c.Errorf("GET: %s %q", a, a.body)
-			}
-		}})
+		rows = append(rows,
+			row{id: "UC-1", says: "UploadPartCopy, settings are the default, " + state, open: open, run: func(c *check) {
+				bucket := c.bucket(state)
+				source := c.bucket(stateKMS)
+				c.put(source, c.key+"-source", "what is copied", "", nil)
+				u := c.upload(bucket, c.key, "", nil)
+				a := c.do(u.copyRequest(1, source+"/"+c.key+"-source", ""))
+				c.status(a, 200)
+				c.encrypted(a, want)
+				u.add(1, a.element("ETag"))
+				u.complete()
+				if a := c.do(&request{method: "GET", bucket: bucket, key: c.key}); a.body != "what is copied" {
+					c.Errorf("GET: %s %q", a, a.body)
+				}
+			}})
 	}
 	sortRows(rows)
 	copied := func(c *check, state, session, headers string, refusal string) {
@@ -201,12 +206,15 @@ func appendRows() []row {
 			c.status(a, 200)
 			c.encrypted(a, "kms bk")
 		}},
-		{id: "AP-3", says: "append after the default changed, the request carries the object's kind", open: "U-16", run: func(c *check) {
-			bucket := c.bucket(stateBack)
-			c.put(bucket, c.key, ten, "", c.sessionOn(bucket, "sse=aws:kms"))
-			c.refused(appends(c, bucket, 10, c.long, ""), "EncryptionTypeMismatch")
-			c.status(appends(c, bucket, 10, c.long, "sse=aws:kms"), 200)
-		}},
+		{
+			id: "AP-3", says: "append after the default changed, the request carries the object's kind", open: "U-16",
+			run: func(c *check) {
+				bucket := c.bucket(stateBack)
+				c.put(bucket, c.key, ten, "", c.sessionOn(bucket, "sse=aws:kms"))
+				c.refused(appends(c, bucket, 10, c.long, ""), "EncryptionTypeMismatch")
+				c.status(appends(c, bucket, 10, c.long, "sse=aws:kms"), 200)
+			},
+		},
 		renamed("RN-1", "RenameObject of a KMS object", "", "sK kms", "", "kms bk"),
 		renamed("RN-1", "RenameObject of an AES256 object of a KMS bucket, in a KMS session", "", "sA kms",
 			"", "AES256"),

@@ -10,23 +10,29 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
 
 // A play is a row that is written as exchanges, at work.
 type play struct {
-	c           *check
-	bucket      string
-	general     bool
-	values      map[string]string // of {name}
-	credentials *credential
+	c       *check
+	bucket  string
+	general bool
+	values  map[string]string // of {name}
 }
 
 // exchange sends a row's requests and compares the answers. The first step says where.
 func (c *check) exchange(steps []step) {
 	p := &play{c: c, values: make(map[string]string)}
+	for _, need := range steps[0].fields {
+		if c.without(need) {
+			c.Skip("the endpoint has no " + need + ": -lacks")
+		}
+	}
 	where, fresh := strings.CutSuffix(steps[0].target, " new")
 	switch {
 	case where == "general" && fresh:
@@ -72,11 +78,9 @@ func (p *play) send(r *request) *answer {
 func (p *play) request(s *step, method string) *request {
 	c := p.c
 	r := &request{method: method, plain: s.plain, chunked: s.chunked, body: p.filled(s.body)}
-	target, query, _ := strings.Cut(p.filled(s.target), "?")
+	target, query, _ := strings.Cut(s.target, "?")
+	target, query = p.filled(target), p.filledQuery(query)
 	r.key, r.query = strings.TrimPrefix(target, "/"), query
-	if query != "" && !strings.Contains(query, "=") {
-		r.query += "=" // as it is signed
-	}
 	r.regional = !p.general && regionalQuery(method, r.key, query) && s.as == ""
 	switch s.as {
 	case "":
@@ -141,11 +145,30 @@ func (p *play) filled(text string) string {
 			return c.run
 		case "$LARGE":
 			return large()
+		case "$K1025":
+			return c.key + strings.Repeat("k", 1025-len(c.key))
 		}
 		value, err := c.expand(p.bucket, name)
 		c.ok(err)
 		return value
 	})
+}
+
+// filledQuery is a query with its variables, encoded, and an = behind every name, as it is signed.
+func (p *play) filledQuery(query string) string {
+	if query == "" {
+		return ""
+	}
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		name, value, _ := strings.Cut(pair, "=")
+		if strings.ContainsAny(value, "{$") {
+			value = url.QueryEscape(p.filled(value))
+		}
+		pairs[i] = name + "=" + strings.ReplaceAll(value, "/", "%2F")
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
 }
 
 // matches compares a value with what is written of it, and keeps it where that is {name} of a new name.
@@ -216,7 +239,8 @@ func shortened(s string) string {
 	return s
 }
 
-// compareXML finds each element of the written body that holds text in the answer, in the same order.
+// compareXML finds each element of the written body that holds text in the answer, in the same order, below the same
+// root.
 func (p *play) compareXML(s *step, a *answer) {
 	c := p.c
 	want, err := leaves(s.wantBody)
@@ -226,7 +250,11 @@ func (p *play) compareXML(s *step, a *answer) {
 		c.Errorf("%s: the body is no XML: %v: %s", s.target, err, shortened(a.body))
 		return
 	}
-	rest := got
+	if len(got) == 0 || got[0] != want[0] {
+		c.Errorf("%s: the document is %q, want <%s>", s.target, shortened(a.body), want[0][0])
+		return
+	}
+	rest, want := got, want[1:]
 	for _, w := range want {
 		if isVolatile(w[0], w[1]) {
 			continue
@@ -253,7 +281,7 @@ func (p *play) compareXML(s *step, a *answer) {
 	}
 }
 
-// leaves are the elements of a document that hold text or nothing, with their names.
+// leaves are the root of a document, and the elements that hold text or nothing, with their names.
 func leaves(document string) (all [][2]string, err error) {
 	d := xml.NewDecoder(strings.NewReader(document))
 	text, open := "", false
@@ -267,11 +295,14 @@ func leaves(document string) (all [][2]string, err error) {
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
+			if len(all) == 0 {
+				all = append(all, [2]string{t.Name.Local, ""})
+			}
 			text, open = "", true
 		case xml.CharData:
 			text += string(t)
 		case xml.EndElement:
-			if open {
+			if open && !(len(all) == 1 && t.Name.Local == all[0][0]) {
 				all = append(all, [2]string{t.Name.Local, strings.TrimSpace(text)})
 			}
 			open = false

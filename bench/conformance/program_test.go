@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,6 +73,8 @@ func startProgram(t *testing.T) Settings {
 	serviceKey := ""
 	if *storeFlag == "minio" {
 		s.Lacks = conditionalDelete
+	} else {
+		s.Lacks = "versioning"
 	}
 	switch *keysFlag {
 	case "embedded":
@@ -84,11 +85,8 @@ func startProgram(t *testing.T) Settings {
 	default:
 		t.Fatalf("-kms %q is neither embedded nor moto", *keysFlag)
 	}
-	k := &keyService{
-		endpoint: s.KMSEndpoint, region: s.Region, signer: &s.Credentials, client: http.DefaultClient, arns: make(map[string]string),
-	}
 	for _, arn := range []*string{&serviceKey, &s.Key} {
-		made, err := k.make("$OTHER")
+		made, err := s.MakeKey()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,18 +36,36 @@ func (r *Row) Name() string {
 	return name
 }
 
-// The kinds of buckets.
-const (
-	Directory = "directory"
-	General   = "general purpose"
-)
+// Chapters are what rows are about, in the order of a report.
+var Chapters = []string{
+	"default encryption of buckets", "CreateSession", "sessions", "writes under each session and default", "copies",
+	"multipart uploads", "append, rename, delete", "reads, ranges, conditions", "keys of other states and kinds",
+	"TLS and signatures", "what a directory bucket hasn't", "objects, listings, buckets",
+	"general purpose buckets",
+}
 
-// Kind is what kind of bucket the row is about.
-func (r *Row) Kind() string {
+// chapters are the beginnings of ids.
+var chapters = map[string]string{
+	"PBE": Chapters[0], "DBE": Chapters[0], "GBE": Chapters[0], "CS": Chapters[1], "3.1": Chapters[1], "3.2": Chapters[1],
+	"SE": Chapters[2], "REG": Chapters[2], "7.3": Chapters[2], "PUT": Chapters[3], "H": Chapters[3], "CP": Chapters[4],
+	"UP": Chapters[5], "UC": Chapters[5], "CM": Chapters[5], "6.6": Chapters[5], "AP": Chapters[6], "RN": Chapters[6],
+	"DL": Chapters[6], "6.3": Chapters[6], "6.4": Chapters[6], "G": Chapters[7], "RD": Chapters[7], "4.3": Chapters[7],
+	"4.5": Chapters[7], "4.7": Chapters[7], "KE": Chapters[8], "KS": Chapters[8], "T": Chapters[9], "1.6": Chapters[10],
+	"1.7": Chapters[10], "1.5": Chapters[10], "1.2": Chapters[11], "1.1": Chapters[11], "2.11": Chapters[7],
+	"4.6": Chapters[11], "6.1": Chapters[11], "6.2": Chapters[11], "6.5": Chapters[11], "6.7": Chapters[11],
+	"6.8": Chapters[11], "6.9": Chapters[11], "N": Chapters[11],
+}
+
+// Chapter is what the row is about, one of Chapters.
+func (r *Row) Chapter() string {
 	if r.General {
-		return General
+		return Chapters[len(Chapters)-1]
 	}
-	return Directory
+	if about, ok := chapters[r.ID]; ok {
+		return about
+	}
+	kind, _, _ := strings.Cut(r.ID, "-")
+	return chapters[kind]
 }
 
 // play runs the row.

@@ -193,14 +193,17 @@ func slowRows() []row {
 		return sessionOf(a)
 	}
 	return []row{
-		{id: "SE-1", says: "an expired session, with the right and with a wrong secret (SE-2)", open: "U-21", run: func(c *check) {
-			s := expired(c)
-			r := &request{method: "PUT", bucket: c.bucket(stateNone), key: c.key, body: "x", as: s}
-			c.refused(c.do(r), "ExpiredToken")
-			s.SecretAccessKey = "wrong"
-			c.refused(c.do(r), "ExpiredToken")
-			c.absent(r.bucket, c.key)
-		}},
+		{
+			id: "SE-1", says: "an expired session, with the right and with a wrong secret (SE-2)", open: "U-21",
+			run: func(c *check) {
+				s := expired(c)
+				r := &request{method: "PUT", bucket: c.bucket(stateNone), key: c.key, body: "x", as: s}
+				c.refused(c.do(r), "ExpiredToken")
+				s.SecretAccessKey = "wrong"
+				c.refused(c.do(r), "ExpiredToken")
+				c.absent(r.bucket, c.key)
+			},
+		},
 	}
 }
 

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"flag"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ type Settings struct {
 	CA                                 string // PEM file of the endpoint's authority; default the system's
 	Settle                             time.Duration
 	Slow                               bool   // wait for what takes minutes: an expired session, the end of a cached key
-	Lacks                              string // what the store behind the endpoint hasn't, and the endpoint must refuse
+	Lacks                              string // conditional-delete, versioning: what the endpoint or its store hasn't
 
 	Credentials sigv4.Credentials            // those that may do everything
 	Limited     map[string]sigv4.Credentials // of identities with fewer rights: reader, nokms, nobody
@@ -38,7 +39,8 @@ type Settings struct {
 // Flags registers the flags that change s.
 func (s *Settings) Flags(f *flag.FlagSet) {
 	f.StringVar(&s.Endpoint, "endpoint", "", "URL of the endpoint under test; without it the program is built and started")
-	f.StringVar(&s.ControlEndpoint, "control-endpoint", "", "URL for regional operations, in path style; default: as -endpoint")
+	f.StringVar(&s.ControlEndpoint, "control-endpoint", "",
+		"URL for regional operations, in path style; default: as -endpoint")
 	f.StringVar(&s.HTTPEndpoint, "http-endpoint", "",
 		"URL of the endpoint without TLS; rows that need it are skipped otherwise")
 	f.StringVar(&s.KMSEndpoint, "kms-endpoint", "", "URL of the key service; rows on key states are skipped otherwise")
@@ -56,7 +58,7 @@ func (s *Settings) Flags(f *flag.FlagSet) {
 	f.DurationVar(&s.Settle, "settle", 0, "how long to wait after a bucket's encryption was changed")
 	f.BoolVar(&s.Slow, "slow", false, "wait until a session has expired, and a cached key's life has ended")
 	f.StringVar(&s.Lacks, "lacks", "",
-		"conditional-delete: the store behind the endpoint has none, so it must be refused")
+		"what the endpoint hasn't, since its store hasn't: conditional-delete (then it must be refused), versioning")
 }
 
 // FromEnvironment takes the credentials of AWS_ACCESS_KEY_ID and so on, of CONFORMANCE_READER_ACCESS_KEY_ID and so on,
@@ -78,4 +80,13 @@ func (s *Settings) FromEnvironment() {
 			s.Limited[name] = c
 		}
 	}
+}
+
+// MakeKey makes a customer managed key in the key service of s and returns its ARN.
+func (s *Settings) MakeKey() (string, error) {
+	k := &keyService{
+		endpoint: s.KMSEndpoint, region: s.Region, signer: &s.Credentials, client: http.DefaultClient,
+		arns: make(map[string]string),
+	}
+	return k.make("$OTHER")
 }

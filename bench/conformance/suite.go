@@ -118,11 +118,15 @@ type Summary struct{ outcomes []Outcome }
 // Add takes an outcome.
 func (s *Summary) Add(o Outcome) { s.outcomes = append(s.outcomes, o) }
 
-// Count is how many rows of a kind of bucket have come to this; "" for either is any.
-func (s *Summary) Count(kind, what string) (n int) {
+// Failures is how many rows have failed.
+func (s *Summary) Failures() int { return s.Tally(func(*Row) bool { return true })[Failed] }
+
+// Tally counts the outcomes of the rows that of takes: Passed, Failed, Skipped.
+func (s *Summary) Tally(of func(*Row) bool) map[string]int {
+	n := make(map[string]int)
 	for _, o := range s.outcomes {
-		if (kind == "" || o.Row.Kind() == kind) && (what == "" || o.What == what) {
-			n++
+		if of(o.Row) {
+			n[o.What]++
 		}
 	}
 	return n

@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	given      Settings
-	storeFlag  = flag.String("store", "embedded", "of the program that is started: embedded, versitygw, minio")
-	keysFlag   = flag.String("kms", "embedded", "of the program that is started: embedded, moto")
+	given     Settings
+	storeFlag = flag.String("store", "embedded", "of the program that is started: embedded, versitygw, minio")
+	keysFlag  = flag.String("kms", "embedded", "of the program that is started: embedded, moto")
 )
 
 func TestMain(m *testing.M) {
