@@ -36,6 +36,8 @@
 //
 //   - Key states, error names and the ways to name a key are those of KMS: TestActions, TestAgainstTheSDK, and
 //     TestSameBehaviourAsAnotherKMS, which also runs against another emulator where there is one.
+//   - What holds over one root holds over every other: a file, Transit of a real Vault, KMS of two makes, and with the
+//     build tag pkcs11 an HSM: TestTheSuiteOverEveryRoot.
 //   - Keys of every kind are described as KMS describes them, also after a restart: TestKindsOfKeys,
 //     TestAKeyPendingImportStaysSo, TestTheKeyThatAWSManages, TestKeysOfOtherAccounts.
 //   - A key policy is enforced whole, or refused: TestKeyPolicies.

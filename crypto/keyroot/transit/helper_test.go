@@ -2,7 +2,6 @@ package transit_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -24,50 +23,25 @@ type cluster struct {
 	t testing.TB
 }
 
-const policy = `path "transit/datakey/plaintext/*" { capabilities = ["update"] }
-path "transit/decrypt/*" { capabilities = ["update"] }`
-
 func startCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{Vault: roottest.StartVault(t), t: t}
 	c.do("POST", "sys/mounts/transit", `{"type": "transit"}`)
 	c.do("POST", "transit/keys/root", `{}`)
 	c.do("POST", "transit/keys/other", `{}`)
-	c.policy(policy)
+	c.SetPolicy(t, roottest.Policy)
 	return c
-}
-
-func (c *cluster) policy(text string) {
-	c.t.Helper()
-	body, _ := json.Marshal(map[string]string{"policy": text})
-	c.do("PUT", "sys/policies/acl/kms", string(body))
 }
 
 // do calls the API as root and fails the test unless that went well.
 func (c *cluster) do(method, path, body string) map[string]any {
 	c.t.Helper()
-	status, answer := c.try(method, path, body)
-	if status < 200 || status > 299 {
-		c.t.Fatalf("%s %s: status %d, %v", method, path, status, answer)
-	}
-	return answer
+	return c.Do(c.t, method, path, body)
 }
 
 func (c *cluster) try(method, path, body string) (int, map[string]any) {
 	c.t.Helper()
-	r, err := http.NewRequest(method, c.Address+"/v1/"+path, strings.NewReader(body))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	r.Header.Set("X-Vault-Token", c.Token)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	var said map[string]any
-	_ = json.NewDecoder(answer.Body).Decode(&said)
-	return answer.StatusCode, said
+	return c.Try(c.t, method, path, body)
 }
 
 // at follows keys into nested objects.
