@@ -17,7 +17,7 @@
 // Amazon:
 //
 //	go test ./bench/conformance -v -store versitygw -kms moto
-//	go test ./bench/conformance -v -store minio
+//	go test ./bench/conformance -v -store minio -kms sealfront
 //	go test ./bench/conformance -v -addressing virtual
 //
 // A program that runs already:

@@ -46,7 +46,7 @@ var (
 	storeFlag  = flag.String("store", "embedded", "of the program that is started: embedded, versitygw, minio")
 	lacksFlag  = flag.String("lacks", "",
 		"conditional-delete: the store behind the endpoint has none, so it must be refused")
-	keysFlag = flag.String("kms", "embedded", "of the program that is started: embedded, moto")
+	keysFlag = flag.String("kms", "embedded", "of the program that is started: embedded, moto, sealfront (the command kms)")
 )
 
 // A target is the endpoint under test and what is known about it.
