@@ -8,5 +8,7 @@
 // Promises: a store whose conditions on PUT don't hold is refused at the start, by name of what doesn't
 // (TestAStoreWithoutConditionsIsRefused); a root is never made here (TestAMissingRootIsNeverMade); a request that was
 // answered has a record in the audit log, if there is one, with the key, the context and the outcome, and no secret
-// (TestTheAuditLogOfAKeyService); a drain lets requests in flight end (TestAKeyServiceDrains).
+// (TestTheAuditLogOfAKeyService); a drain lets requests in flight end (TestAKeyServiceDrains). With its root away, as a
+// process before a proxy, it works to the end of key.lifetime and no longer, says so, opens nothing after a restart, and
+// works again by itself when the root is back (TestARootThatGoesAndComesBack).
 package keyserver

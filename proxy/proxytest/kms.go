@@ -51,7 +51,7 @@ func NewFaultyKMS(t testing.TB) *FaultyKMS {
 // NewFaultyKeyServer is NewFaultyKMS before "sealfront kms", started as the package's programs are.
 func NewFaultyKeyServer(t testing.TB) *FaultyKMS {
 	t.Helper()
-	back := StartKeyServer(t, KeyServerConfig(t, ""))
+	back := StartKeyServer(t, KeyServerConfig(t, "", ""))
 	target, err := url.Parse(back.Env["SEALFRONT_KMS_ENDPOINT"])
 	if err != nil {
 		t.Fatal(err)
