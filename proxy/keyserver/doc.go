@@ -10,5 +10,6 @@
 // answered has a record in the audit log, if there is one, with the key, the context and the outcome, and no secret
 // (TestTheAuditLogOfAKeyService); a drain lets requests in flight end (TestAKeyServiceDrains). With its root away, as a
 // process before a proxy, it works to the end of key.lifetime and no longer, says so, opens nothing after a restart, and
-// works again by itself when the root is back (TestARootThatGoesAndComesBack).
+// works again by itself when the root is back (TestARootThatGoesAndComesBack). Tokens of a root that end under load cost
+// one login each, one at a time, and no request (TestTokensEndUnderLoad).
 package keyserver

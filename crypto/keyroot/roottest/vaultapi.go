@@ -40,6 +40,30 @@ func (v *Vault) NewKey(t testing.TB) string {
 	return name
 }
 
+// AppRole enables AppRole with the role "kms", whose tokens have the policy "kms" and these further settings, and returns
+// how to log in.
+func (v *Vault) AppRole(t testing.TB, settings string) (roleID, secretID string) {
+	t.Helper()
+	if status, _ := v.Try(t, "GET", "sys/auth/approle/tune", ""); status != http.StatusOK {
+		v.Do(t, "POST", "sys/auth/approle", `{"type": "approle"}`)
+	}
+	v.Do(t, "POST", "auth/approle/role/kms", `{"token_policies": "kms"`+settings+`}`)
+	id, _ := v.Do(t, "GET", "auth/approle/role/kms/role-id", "")["data"].(map[string]any)
+	secret, _ := v.Do(t, "POST", "auth/approle/role/kms/secret-id", "{}")["data"].(map[string]any)
+	roleID, _ = id["role_id"].(string)
+	secretID, _ = secret["secret_id"].(string)
+	if roleID == "" || secretID == "" {
+		t.Fatalf("no ids in %v and %v", id, secret)
+	}
+	return roleID, secretID
+}
+
+// RevokeLogins revokes all tokens of AppRole, as an operator would after a leak.
+func (v *Vault) RevokeLogins(t testing.TB) {
+	t.Helper()
+	v.Do(t, "PUT", "sys/leases/revoke-prefix/auth/approle", "{}")
+}
+
 // Do calls the API as Vault's root and fails the test unless that went well.
 func (v *Vault) Do(t testing.TB, method, path, body string) map[string]any {
 	t.Helper()

@@ -4,11 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -59,15 +54,10 @@ func at[T any](t testing.TB, m map[string]any, keys ...string) T {
 	return got
 }
 
-// appRole enables AppRole with the role "kms", whose tokens have these settings, and returns how to log in.
+// appRole is Vault.AppRole, as this package logs in.
 func (c *cluster) appRole(settings string) *transit.AppRole {
 	c.t.Helper()
-	if status, _ := c.try("GET", "sys/auth/approle/tune", ""); status != 200 {
-		c.do("POST", "sys/auth/approle", `{"type": "approle"}`)
-	}
-	c.do("POST", "auth/approle/role/kms", `{"token_policies": "kms"`+settings+`}`)
-	id := at[string](c.t, c.do("GET", "auth/approle/role/kms/role-id", ""), "data", "role_id")
-	secret := at[string](c.t, c.do("POST", "auth/approle/role/kms/secret-id", "{}"), "data", "secret_id")
+	id, secret := c.AppRole(c.t, settings)
 	return &transit.AppRole{RoleID: id, SecretID: keyroot.Secret{Value: secret}}
 }
 
@@ -89,68 +79,6 @@ func open(t testing.TB, c transit.Config) *transit.Root {
 	}
 	t.Cleanup(func() { _ = r.Close() })
 	return r
-}
-
-// A gate stands before a cluster, counts, and may answer itself.
-type gate struct {
-	*httptest.Server
-	mu     sync.Mutex
-	counts map[string]int // of requests by the end of their path
-	logins int            // under way: logins, renewals and look-ups
-	most   int
-	fault  func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
-}
-
-func newGate(t testing.TB, target string, start func(http.Handler) *httptest.Server) *gate {
-	t.Helper()
-	u, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(u)
-	proxy.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
-	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	g := &gate{counts: map[string]int{}}
-	g.Server = start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-		auth := strings.HasPrefix(r.URL.Path, "/v1/auth/")
-		g.mu.Lock()
-		g.counts[last]++
-		if auth {
-			g.logins++
-			g.most = max(g.most, g.logins)
-		}
-		fault := g.fault
-		g.mu.Unlock()
-		if fault == nil || !fault(w, r) {
-			proxy.ServeHTTP(w, r)
-		}
-		if auth {
-			g.mu.Lock()
-			g.logins--
-			g.mu.Unlock()
-		}
-	}))
-	t.Cleanup(g.Close)
-	return g
-}
-
-func (g *gate) count(last string) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.counts[last]
-}
-
-func (g *gate) mostLogins() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.most
-}
-
-func (g *gate) setFault(f func(w http.ResponseWriter, r *http.Request) bool) {
-	g.mu.Lock()
-	g.fault = f
-	g.mu.Unlock()
 }
 
 // wrapOne wraps a key under "name".
