@@ -124,6 +124,7 @@
 //
 //	sealfront kms --config FILE
 //	sealfront kms config check FILE
+//	sealfront kms config schema
 //	sealfront kms root FILE
 //	sealfront kms verify --config FILE [--backup BACKUP]
 //	sealfront kms backup --config FILE BACKUP
