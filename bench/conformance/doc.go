@@ -66,7 +66,7 @@
 // virtual hosts with a control endpoint, as at Amazon:
 //
 //	go test ./bench/conformance -store versitygw -kms moto
-//	go test ./bench/conformance -store minio
+//	go test ./bench/conformance -store minio -kms sealfront
 //	go test ./bench/conformance -addressing virtual
 //
 // # What it prints

@@ -82,8 +82,10 @@ func startProgram(t *testing.T) Settings {
 	case "moto":
 		s.KMSEndpoint, s.StatelessKeys = startMoto(t), true
 		s.Key = ""
+	case "sealfront":
+		s.KMSEndpoint, s.Key = startKeyService(t, binary, dir, &s.Credentials), ""
 	default:
-		t.Fatalf("-kms %q is neither embedded nor moto", *keysFlag)
+		t.Fatalf("-kms %q is none of embedded, moto, sealfront", *keysFlag)
 	}
 	for _, arn := range []*string{&serviceKey, &s.Key} {
 		made, err := s.MakeKey()
@@ -139,6 +141,30 @@ identities:
     access_key: AKIANOBODY
     secret_key: nobody-secret
     policy: []
+`
+
+// startKeyService starts the program's key service for production, by its own command, and returns its URL.
+func startKeyService(t *testing.T, binary, dir string, operator *sigv4.Credentials) string {
+	t.Helper()
+	root, file := filepath.Join(dir, "root.key"), filepath.Join(dir, "kms.yaml")
+	if out, err := exec.Command(binary, "kms", "root", root).CombinedOutput(); err != nil {
+		t.Fatalf("make a root key: %v\n%s", err, out)
+	}
+	text := fmt.Sprintf(keyConfiguration, filepath.Join(dir, "records"), root, operator.AccessKeyID,
+		operator.SecretAccessKey)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return start(t, binary, nil, "kms", "--config", file)["SEALFRONT_KMS_ENDPOINT"]
+}
+
+const keyConfiguration = `
+listen: {https: "", http: "127.0.0.1:0"}
+records: {dir: %q}
+root: main
+roots: [{name: main, kind: file, file: %q}]
+identities:
+  - {name: operator, access_key: %s, secret_key: %s, policy: [{effect: Allow, action: "kms:*", resource: "*"}]}
 `
 
 // start runs the program until the test ends, and returns what it exports once it is ready.

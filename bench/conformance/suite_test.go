@@ -13,7 +13,8 @@ import (
 var (
 	given     Settings
 	storeFlag = flag.String("store", "embedded", "of the program that is started: embedded, versitygw, minio")
-	keysFlag  = flag.String("kms", "embedded", "of the program that is started: embedded, moto")
+	keysFlag  = flag.String("kms", "embedded",
+		"of the program that is started: embedded, moto, sealfront (the command kms)")
 )
 
 func TestMain(m *testing.M) {

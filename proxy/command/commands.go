@@ -26,6 +26,7 @@ func commands() []command {
 		rolesCommand(),
 		kmsCommand(),
 		kmsCheckCommand(),
+		kmsSchemaCommand(),
 		kmsRootCommand(),
 		kmsVerifyCommand(),
 		kmsBackupCommand(),
