@@ -134,6 +134,7 @@
 //
 //	sealfront kms --config FILE
 //	sealfront kms config check FILE
+//	sealfront kms config schema
 //	sealfront kms root FILE
 //	sealfront kms verify --config FILE [--backup BACKUP]
 //	sealfront kms backup --config FILE BACKUP
@@ -243,7 +244,7 @@
 //	 keyserver: keyservice, the roots of keyroot, and audit, config, health, metrics, store; command serves it
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
-//	 access: sts, webidentity; gateway: sts; config: webidentity
+//	 access: roles, sts, webidentity; keyserver: roles, session, sts, webidentity; gateway: sts; config: webidentity
 //	 conn and store: socket
 //
 // xmldoc, below all of them, reads the XML of clients and stores within bounds; policy, s3, objects, gateway, store,
@@ -257,7 +258,8 @@
 //     gets its permission from access, calls objects, and writes the answer.
 //   - keyring caches bucket keys; awskms calls KMS for them; keyservice is a KMS, embedded or served by
 //     keyserver, and called over the wire; keyroot has what its records are sealed under.
-//   - sts has STS's wire format, and is pure; webidentity verifies the tokens with which workloads assume roles.
+//   - sts has STS's wire format, and is pure; webidentity verifies the tokens with which workloads assume roles; roles
+//     has what a role's trust says of them.
 //   - session makes session tokens and temporary credentials; state has records, sealed, in the store; store is the
 //     client of the store;
 //     localstore is an embedded store and memstore one for load tests, both called over the wire.

@@ -28,6 +28,7 @@ func commands() []command {
 		rolesCommand(),
 		kmsCommand(),
 		kmsCheckCommand(),
+		kmsSchemaCommand(),
 		kmsRootCommand(),
 		kmsVerifyCommand(),
 		kmsBackupCommand(),

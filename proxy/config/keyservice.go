@@ -7,10 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
-	"sealfront/crypto/keyservice"
 	"sealfront/policy"
 )
 
@@ -29,6 +27,8 @@ type KeyService struct {
 	Key            KeyMaterial   `yaml:"key"`
 	Identities     []KeyIdentity `yaml:"identities"`
 	IdentitiesFile string        `yaml:"identities_file"` // YAML with one key, identities
+	Issuers        []Issuer      `yaml:"issuers"`         // whose tokens roles may trust
+	Roles          []KeyRole     `yaml:"roles"`
 	Limits         KeyLimits     `yaml:"limits"`
 	Admin          KeyAdmin      `yaml:"admin"`
 	Log            KeyLog        `yaml:"log"`
@@ -148,23 +148,6 @@ type KeyMaterial struct {
 	RootTimeout time.Duration `yaml:"root_timeout"` // of a call of a root; default 5 s
 }
 
-// KeyIdentity is a principal that may call the key service: arn:aws:iam::ACCOUNT:user/NAME in key policies and grants.
-type KeyIdentity struct {
-	Name          string         `yaml:"name"`
-	AccessKey     string         `yaml:"access_key"`
-	SecretKey     string         `yaml:"secret_key"`
-	SecretKeyFile string         `yaml:"secret_key_file"`
-	SecretKeyEnv  string         `yaml:"secret_key_env"`
-	Policy        []KeyStatement `yaml:"policy"`
-}
-
-// KeyStatement is one statement of an identity's policy. Conditions are for key policies and grants.
-type KeyStatement struct {
-	Effect   string `yaml:"effect"`   // Allow | Deny
-	Action   List   `yaml:"action"`   // kms:…, with * and ?
-	Resource List   `yaml:"resource"` // * or ARNs of keys and aliases, with * and ?
-}
-
 // KeyLimits are about the end of the program.
 type KeyLimits struct {
 	DrainDelay   time.Duration `yaml:"drain_delay"`   // after SIGTERM /readyz is 503 for so long before requests are refused
@@ -255,6 +238,9 @@ func (c *KeyService) resolve(dir string, r *reading) {
 			*p = filepath.Join(base, *p)
 		}
 	}
+	for i := range c.Issuers {
+		paths = append(paths, &c.Issuers[i].KeysFile, &c.Issuers[i].CA, &c.Issuers[i].TokenFile)
+	}
 	for _, p := range paths {
 		absolute(p)
 	}
@@ -277,21 +263,6 @@ func (c *KeyService) resolve(dir string, r *reading) {
 	}
 }
 
-func (c *KeyService) readIdentities(r *reading) {
-	text, err := os.ReadFile(c.IdentitiesFile)
-	if err != nil {
-		r.add("identities_file", "%s", missing(c.IdentitiesFile, err))
-		return
-	}
-	var file struct {
-		Identities []KeyIdentity `yaml:"identities"`
-	}
-	if r.decode("identities_file", text, &file) && len(file.Identities) == 0 {
-		r.add("identities_file", "holds no identities")
-	}
-	c.Identities = file.Identities
-}
-
 // validate finds what is wrong beyond types.
 func (c *KeyService) validate() Faults {
 	var f Faults
@@ -305,6 +276,7 @@ func (c *KeyService) validate() Faults {
 	c.validateRecords(&f)
 	c.validateRoots(&f)
 	c.validateIdentities(&f)
+	c.validateRoles(&f)
 	for path, d := range map[string]time.Duration{
 		"key.lifetime": c.Key.Lifetime, "key.root_timeout": c.Key.RootTimeout, "records.freshness": c.Records.Freshness,
 		"limits.drain_timeout": c.Limits.DrainTimeout,
@@ -411,50 +383,6 @@ func (c *KeyService) validateRoots(f *Faults) {
 	if len(c.Roots) > 0 && !names[c.Root] {
 		f.add("root", "%q is none of roots: it wraps new keys", c.Root)
 	}
-}
-
-func (c *KeyService) validateIdentities(f *Faults) {
-	if len(c.Identities) == 0 {
-		f.add("identities", "must be set: without identities nobody can call")
-	}
-	names, keys := make(map[string]bool), make(map[string]bool)
-	for i := range c.Identities {
-		id, at := &c.Identities[i], path("identities", i)
-		for _, field := range []struct{ name, value string }{
-			{"name", id.Name}, {"access_key", id.AccessKey}, {"secret_key", id.SecretKey},
-		} {
-			if field.value == "" {
-				f.add(at+"."+field.name, "must be set")
-			}
-		}
-		if names[id.Name] {
-			f.add(at+".name", "%q is used twice", id.Name)
-		}
-		if keys[id.AccessKey] {
-			f.add(at+".access_key", "%q is used twice", id.AccessKey)
-		}
-		names[id.Name], keys[id.AccessKey] = true, true
-		if _, faults := keyservice.CompilePolicy(id.Statements()); len(faults) > 0 {
-			for _, fault := range faults {
-				*f = append(*f, splitFault(at+".policy", fault))
-			}
-		}
-	}
-}
-
-// Statements returns the identity's policy in the form that package keyservice compiles.
-func (id *KeyIdentity) Statements() []keyservice.Statement {
-	var list []keyservice.Statement
-	for _, s := range id.Policy {
-		list = append(list, keyservice.Statement{Effect: s.Effect, Action: s.Action, Resource: s.Resource})
-	}
-	return list
-}
-
-// splitFault makes a fault of a place within a setting and why: "[0].action: why".
-func splitFault(at, text string) Fault {
-	where, why, _ := strings.Cut(text, ": ")
-	return Fault{Path: at + where, Why: why}
 }
 
 var accountForm = regexp.MustCompile(`^[0-9]{12}$`)

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sealfront/crypto/keyservice"
 	"sealfront/proxy/config"
 )
 
@@ -72,11 +73,11 @@ func (s *Site) Serve(
 	served := make(chan error, 3)
 	if l.HTTPS != nil {
 		running.Go(func() {
-			served <- s.Service.Serve(serving, tls.NewListener(l.HTTPS, encryption), s.config.Limits.DrainTimeout)
+			served <- keyservice.Serve(serving, tls.NewListener(l.HTTPS, encryption), s, s.config.Limits.DrainTimeout)
 		})
 	}
 	if l.HTTP != nil {
-		running.Go(func() { served <- s.Service.Serve(serving, l.HTTP, s.config.Limits.DrainTimeout) })
+		running.Go(func() { served <- keyservice.Serve(serving, l.HTTP, s, s.config.Limits.DrainTimeout) })
 	}
 	if l.Admin != nil {
 		server := &http.Server{
@@ -152,7 +153,7 @@ func (s *Site) sweep(ctx context.Context) {
 	}
 }
 
-// Reload puts the identities and the certificate of a configuration in force. Other changes wait for a restart.
+// Reload puts the identities, roles, issuers and the certificate of a configuration in force. Other changes wait for a restart.
 func (s *Site) Reload(load func() (*config.KeyService, error), certificate *Certificate) {
 	c, err := load()
 	if err == nil && certificate != nil {
@@ -162,11 +163,14 @@ func (s *Site) Reload(load func() (*config.KeyService, error), certificate *Cert
 		s.log.Error("the configuration was refused, and what was in force before is", zap.Error(err))
 		return
 	}
-	s.SetCallers(c)
+	if err := s.SetCallers(c); err != nil {
+		s.log.Error("the configuration was refused, and what was in force before is", zap.Error(err))
+		return
+	}
 	if s.audit != nil {
 		if err := s.audit.Reopen(); err != nil {
 			s.log.Error("the audit log could not be opened again", zap.Error(err))
 		}
 	}
-	s.log.Info("identities and certificate were read again")
+	s.log.Info("identities, roles, issuers and certificate were read again")
 }

@@ -23,14 +23,15 @@ type Site struct {
 	Health  *health.Model
 	Metrics *metrics.KeyService
 
-	config  *config.KeyService
-	log     *zap.Logger
-	records *openedRecords
-	roots   []namedRoot
-	audit   *audit.Log // nil: none
-	callers atomic.Pointer[callers]
-	started time.Time
-	admin   atomic.Bool // ready: started, and not draining
+	config   *config.KeyService
+	log      *zap.Logger
+	records  *openedRecords
+	roots    []namedRoot
+	audit    *audit.Log // nil: none
+	callers  atomic.Pointer[callers]
+	sessions *keyservice.SessionKeys // that tokens of roles are sealed under
+	started  time.Time
+	admin    atomic.Bool // ready: started, and not draining
 }
 
 // Open puts a key service together. Its error is a config.Faults where the configuration, or what it names, is wrong.
@@ -41,7 +42,9 @@ func Open(ctx context.Context, c *config.KeyService, log *zap.Logger) (_ *Site, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	s.SetCallers(c)
+	if err := s.SetCallers(c); err != nil {
+		return nil, err
+	}
 	if s.roots, err = openRoots(ctx, c, func(text string) { log.Warn(text) }); err != nil {
 		return nil, err
 	}
@@ -58,12 +61,13 @@ func Open(ctx context.Context, c *config.KeyService, log *zap.Logger) (_ *Site, 
 		Callers: func(accessKeyID, token string) (keyservice.Caller, bool) {
 			return s.callers.Load().find(accessKeyID, token)
 		},
-		Lifetime: c.Key.Lifetime, Freshness: c.Records.Freshness, RootTimeout: c.Key.RootTimeout,
+		Sessions: s.session, Lifetime: c.Key.Lifetime, Freshness: c.Records.Freshness, RootTimeout: c.Key.RootTimeout,
 		Observer: keyservice.Observer{Call: s.called, Root: s.rootCalled},
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.sessions = s.Service.SessionKeys()
 	s.Health = s.newHealth()
 	s.exposeHealth()
 	return s, nil
@@ -130,6 +134,17 @@ func (s *Site) newHealth() *health.Model {
 	}}
 	for _, r := range s.roots {
 		deps = append(deps, health.Dependency{Name: rootPrefix + r.name, Ask: r.Well, Works: warm})
+	}
+	if len(s.config.Issuers) > 0 {
+		deps = append(deps, health.Dependency{
+			Name: "issuers", Works: "sessions that have begun, and tokens whose keys are known, for the issuer's keep_keys",
+			Look: func() health.Finding {
+				if n := s.callers.Load().issuers.Failing(); n > 0 {
+					return health.Finding{State: health.Away, Why: fmt.Sprintf("the keys of %d issuers can't be fetched", n)}
+				}
+				return health.Finding{State: health.Well}
+			},
+		})
 	}
 	if s.audit != nil {
 		deps = append(deps, health.Dependency{
