@@ -3,7 +3,7 @@
 // An application keeps its S3 client and points it at Sealfront; Sealfront gives any S3-compatible store behind it the
 // encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte or a key.
 //
-//	S3 client ──TLS, SigV4──▶ sealfront ──SigV4, sealed objects──▶ any S3 store
+//	S3 client ──TLS, SigV4──▶ sealfront ──sealed objects──▶ any S3 store
 //	                              │
 //	                              └──GenerateDataKey, Decrypt──▶ KMS
 //
