@@ -91,7 +91,7 @@ func (s *Site) Serve(
 		})
 		defer func() { _ = server.Close() }()
 	}
-	s.admin.Store(true)
+	s.readiness.Set(true)
 	err := ready()
 	if err == nil {
 		select {
@@ -99,7 +99,7 @@ func (s *Site) Serve(
 		case err = <-served:
 		}
 	}
-	s.admin.Store(false)
+	s.readiness.Set(false)
 	limits := &s.config.Limits
 	draining(limits.DrainDelay + limits.DrainTimeout)
 	if ctx.Err() != nil && limits.DrainDelay > 0 {
