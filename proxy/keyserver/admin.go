@@ -34,14 +34,20 @@ func (s *Site) newReadiness() *admin.Readiness {
 //	GET /readyz     200 while requests are answered; otherwise 503 and why. With ?verbose how everything stands
 //	GET /metrics    Prometheus
 //	GET /           a page for people; GET /status says the same as JSON
+//
+// With admin.health_only it has the first three only.
 func (s *Site) Admin(version string) http.Handler {
 	c := s.config
 	protection := admin.NewProtection(c.Listen.Admin, nil, c.Admin.Token)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("GET /readyz", s.readiness)
-	mux.HandleFunc("GET /metrics",
-		admin.WithToken(c.Admin.Token, promhttp.HandlerFor(s.Metrics.Registry, promhttp.HandlerOpts{}).ServeHTTP))
+	numbers := promhttp.HandlerFor(s.Metrics.Registry, promhttp.HandlerOpts{})
+	if c.Admin.HealthOnly {
+		mux.Handle("GET /metrics", numbers)
+		return mux
+	}
+	mux.HandleFunc("GET /metrics", admin.WithToken(c.Admin.Token, numbers.ServeHTTP))
 	// Browsers ask for it, and say so when there is none.
 	mux.HandleFunc("GET /favicon.ico",
 		protection.Guard(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
