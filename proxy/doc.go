@@ -229,7 +229,7 @@
 //	   ▼         ▼               ▼          ▼       ▼                        ▼
 //	policy     crypto     policy, crypto  sigv4   crypto                   sigv4
 //
-//	 keyserver: keyservice, the roots of keyroot, and audit, config, health, metrics, store; command serves it
+//	 keyserver: keyservice, the roots of keyroot, and admin, audit, config, health, metrics, status, store
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
 //	 access: roles, sts, webidentity; keyserver: roles, session, sts, webidentity; gateway: sts; config: webidentity
