@@ -3,7 +3,7 @@
 // An application keeps its S3 client and points it at Sealfront; Sealfront gives any S3-compatible store behind it the
 // encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte or a key.
 //
-//	S3 client ──TLS, SigV4──▶ sealfront ──SigV4, sealed objects──▶ any S3 store
+//	S3 client ──TLS, SigV4──▶ sealfront ──sealed objects──▶ any S3 store
 //	                              │
 //	                              └──GenerateDataKey, Decrypt──▶ KMS
 //
@@ -241,7 +241,7 @@
 //	   ▼         ▼               ▼          ▼       ▼                        ▼
 //	policy     crypto     policy, crypto  sigv4   crypto                   sigv4
 //
-//	 keyserver: keyservice, the roots of keyroot, and audit, config, health, metrics, store; command serves it
+//	 keyserver: keyservice, the roots of keyroot, and admin, audit, config, health, metrics, status, store
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
 //	 access: roles, sts, webidentity; keyserver: roles, session, sts, webidentity; gateway: sts; config: webidentity

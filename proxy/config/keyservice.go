@@ -29,9 +29,12 @@ type KeyService struct {
 	IdentitiesFile string        `yaml:"identities_file"` // YAML with one key, identities
 	Issuers        []Issuer      `yaml:"issuers"`         // whose tokens roles may trust
 	Roles          []KeyRole     `yaml:"roles"`
-	Limits         KeyLimits     `yaml:"limits"`
-	Admin          KeyAdmin      `yaml:"admin"`
-	Log            KeyLog        `yaml:"log"`
+	// ReloadEvery is how often this file and those that a reload reads are looked at for changes: identities, roles,
+	// issuers and certificates; default 5 s, 0: only at SIGHUP.
+	ReloadEvery time.Duration `yaml:"reload_every"`
+	Limits      KeyLimits     `yaml:"limits"`
+	Admin       KeyAdmin      `yaml:"admin"`
+	Log         KeyLog        `yaml:"log"`
 }
 
 // KeyTLS is how clients of the key service connect.
@@ -156,10 +159,12 @@ type KeyLimits struct {
 
 // KeyAdmin is about the admin address: /livez, /readyz, /metrics and /status.
 type KeyAdmin struct {
-	// Token is needed for /metrics and /status when it is set: Authorization: Bearer TOKEN. An address that isn't loopback
-	// needs it.
+	// Token is needed for /metrics and the status page when it is set: Authorization: Bearer TOKEN, or as a password. An
+	// address that isn't loopback needs it, or health_only.
 	Token     string `yaml:"token"`
 	TokenFile string `yaml:"token_file"`
+	// HealthOnly serves /livez, /readyz and /metrics only, to everybody who reaches the address.
+	HealthOnly bool `yaml:"health_only"`
 	// ReadyNeeds are what must be well for /readyz to be 200, besides a started program: records and roots. Default
 	// neither, since an outage would take all replicas out of service, together with what still works.
 	ReadyNeeds List `yaml:"ready_needs"`
@@ -184,9 +189,9 @@ func DefaultKeyService() *KeyService {
 				Region: "us-east-1", Addressing: "path", Timeout: 5 * time.Second, ConnectTimeout: 2 * time.Second,
 			},
 		},
-		Key:    KeyMaterial{Lifetime: 300 * time.Second, RootTimeout: 5 * time.Second},
-		Limits: KeyLimits{DrainTimeout: 10 * time.Second},
-		Log:    KeyLog{Level: "info", Format: "json"},
+		Key:         KeyMaterial{Lifetime: 300 * time.Second, RootTimeout: 5 * time.Second},
+		ReloadEvery: 5 * time.Second, Limits: KeyLimits{DrainTimeout: 10 * time.Second},
+		Log: KeyLog{Level: "info", Format: "json"},
 	}
 }
 
@@ -285,6 +290,9 @@ func (c *KeyService) validate() Faults {
 			f.add(path, "must be positive, such as 5s")
 		}
 	}
+	if c.ReloadEvery < 0 {
+		f.add("reload_every", "must not be negative")
+	}
 	if c.Limits.DrainDelay < 0 {
 		f.add("limits.drain_delay", "must not be negative")
 	}
@@ -332,11 +340,11 @@ func (c *KeyService) validateListen(f *Faults) {
 		oneOf(f, "admin.ready_needs", need, "records", "roots")
 	}
 	host, _, err := net.SplitHostPort(c.Listen.Admin)
-	if err != nil || c.Admin.Token != "" || host == "localhost" {
+	if err != nil || c.Admin.Token != "" || c.Admin.HealthOnly || host == "localhost" {
 		return
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		f.add("listen.admin", "isn't a loopback address: set admin.token (or token_file)")
+		f.add("listen.admin", "isn't a loopback address: set admin.token (or token_file), or admin.health_only")
 	}
 }
 

@@ -116,7 +116,7 @@ func TestTheKeyServicesSchemaFitsItsExample(t *testing.T) {
 		fits(schema, document, "", func(path string) { t.Errorf("%s of the example doesn't fit the schema", path) })
 	}
 	for _, wrong := range []string{
-		"roots: [{kind: fire}]", "roots: [{transit: {adress: x}}]", "roles: [{trust: [{isuer: x}]}]", "recods: {}",
+		"roots: [{kind: fire}]", "roots: [{transit: {place: x}}]", "roles: [{trust: [{who: x}]}]", "recods: {}",
 	} {
 		var document map[string]any
 		if err := yaml.Unmarshal([]byte(wrong), &document); err != nil {

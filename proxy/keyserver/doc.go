@@ -3,7 +3,7 @@
 //
 //	config.KeyService ─▶ Open ─▶ Site: keyservice.Service ─┬─▶ records: folder.Folder, or Bucket over store.Objects
 //	                                                       └─▶ roots: keyroot/file, …
-//	                     Site.Serve ─▶ listeners, admin address (/livez /readyz /metrics /status)
+//	                     Site.Serve ─▶ listeners, admin address (/livez /readyz /metrics /status, and a page)
 //
 // At the same address it answers STS's calls by which roles are assumed: their temporary credentials are sealed tokens,
 // as the proxy's, under a key that is derived from one of its records, so that every replica opens them.
@@ -16,5 +16,6 @@
 // works again by itself when the root is back (TestARootThatGoesAndComesBack). Tokens of a root that end under load cost
 // one login each, one at a time, and no request (TestTokensEndUnderLoad). A role is assumed by whom its trust lets in (TestWhoMayNotAssumeRoles), its sessions call any
 // replica (TestWorkloadsCallTheKeyServiceByRole), and have its policy and its trust as they are now
-// (TestSessionsHaveTheRoleAsItIsNow).
+// (TestSessionsHaveTheRoleAsItIsNow). The status page holds what clients send as text and runs no script
+// (TestTheStatusPageOfAKeyService).
 package keyserver

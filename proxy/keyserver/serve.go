@@ -91,7 +91,7 @@ func (s *Site) Serve(
 		})
 		defer func() { _ = server.Close() }()
 	}
-	s.admin.Store(true)
+	s.readiness.Set(true)
 	err := ready()
 	if err == nil {
 		select {
@@ -99,7 +99,7 @@ func (s *Site) Serve(
 		case err = <-served:
 		}
 	}
-	s.admin.Store(false)
+	s.readiness.Set(false)
 	limits := &s.config.Limits
 	draining(limits.DrainDelay + limits.DrainTimeout)
 	if ctx.Err() != nil && limits.DrainDelay > 0 {
@@ -152,6 +152,36 @@ func (s *Site) sweep(ctx context.Context) {
 		}
 	}
 }
+
+// Watch reloads by reload when the content of file, or of another that a reload reads, has changed, until ctx ends. It
+// waits until it has read the same content twice: a file may be half written.
+func (s *Site) Watch(ctx context.Context, file string, reload func()) {
+	every := s.config.ReloadEvery
+	if every <= 0 {
+		return
+	}
+	tried := config.Fingerprint(append([]string{file}, s.files()...))
+	seen := tried
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := config.Fingerprint(append([]string{file}, s.files()...))
+		if now != tried && now == seen {
+			reload()
+			now = config.Fingerprint(append([]string{file}, s.files()...)) // it may name others
+			tried = now
+		}
+		seen = now
+	}
+}
+
+// files are those of the configuration whose callers are in force.
+func (s *Site) files() []string { return s.callers.Load().files }
 
 // Reload puts the identities, roles, issuers and the certificate of a configuration in force. Other changes wait for a restart.
 func (s *Site) Reload(load func() (*config.KeyService, error), certificate *Certificate) {

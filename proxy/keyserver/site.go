@@ -5,16 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"sealfront/crypto/keyservice"
+	"sealfront/proxy/admin"
 	"sealfront/proxy/audit"
 	"sealfront/proxy/config"
 	"sealfront/proxy/health"
 	"sealfront/proxy/metrics"
+	"sealfront/proxy/status"
 )
 
 // A Site is a key service put together from a configuration.
@@ -23,15 +26,16 @@ type Site struct {
 	Health  *health.Model
 	Metrics *metrics.KeyService
 
-	config   *config.KeyService
-	log      *zap.Logger
-	records  *openedRecords
-	roots    []namedRoot
-	audit    *audit.Log // nil: none
-	callers  atomic.Pointer[callers]
-	sessions *keyservice.SessionKeys // that tokens of roles are sealed under
-	started  time.Time
-	admin    atomic.Bool // ready: started, and not draining
+	config    *config.KeyService
+	log       *zap.Logger
+	records   *openedRecords
+	roots     []namedRoot
+	audit     *audit.Log // nil: none
+	callers   atomic.Pointer[callers]
+	sessions  *keyservice.SessionKeys // that tokens of roles are sealed under
+	started   time.Time
+	readiness *admin.Readiness
+	failures  status.Failures // the last ones of requests
 }
 
 // Open puts a key service together. Its error is a config.Faults where the configuration, or what it names, is wrong.
@@ -69,6 +73,7 @@ func Open(ctx context.Context, c *config.KeyService, log *zap.Logger) (_ *Site, 
 	}
 	s.sessions = s.Service.SessionKeys()
 	s.Health = s.newHealth()
+	s.readiness = s.newReadiness()
 	s.exposeHealth()
 	return s, nil
 }
@@ -98,6 +103,9 @@ func (s *Site) called(c keyservice.Call) {
 		s.log.Error("a request failed by the records or a root", zap.String("action", action), zap.String("key", c.Key),
 			zap.String("code", c.Code), zap.String("request", c.RequestID), zap.Error(c.Err))
 	}
+	if c.Status >= http.StatusBadRequest {
+		s.failures.Add(failure(&c))
+	}
 	if s.audit == nil {
 		return
 	}
@@ -115,6 +123,18 @@ func (s *Site) called(c keyservice.Call) {
 		Time: time.Now(), Request: c.RequestID, Remote: c.Remote, TLS: c.TLS, Principal: c.Caller, Operation: c.Action,
 		Decision: decision, KMSKey: c.Key, Context: about, Code: c.Code, Status: c.Status, Took: c.Took,
 	}, false)
+}
+
+// failure is a request that wasn't carried out as the status page shows it.
+func failure(c *keyservice.Call) status.Failure {
+	f := status.Failure{
+		Time: time.Now(), Request: c.RequestID, Operation: c.Action, Bucket: c.Key, Status: c.Status, Code: c.Code,
+		Cause: c.Caller,
+	}
+	if c.Err != nil {
+		f.Cause = c.Err.Error()
+	}
+	return f
 }
 
 func (s *Site) rootCalled(c keyservice.RootCall) {
@@ -167,7 +187,7 @@ const rootPrefix = "root "
 
 func (s *Site) exposeHealth() {
 	s.Metrics.Gauge("sealfront_ready", "1 while /readyz answers 200.", nil, func() float64 {
-		return oneIf(len(s.missing()) == 0)
+		return oneIf(s.readiness.Ready())
 	})
 	for i, d := range s.Health.Report() {
 		for _, state := range health.States {
