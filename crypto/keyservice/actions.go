@@ -39,4 +39,5 @@ var actions = map[string]action{
 	"GenerateDataKeyWithoutPlaintext": typed((*call).generateDataKeyWithoutPlaintext),
 	"Encrypt":                         typed((*call).encrypt),
 	"Decrypt":                         typed((*call).decrypt),
+	"ReEncrypt":                       typed((*call).reEncrypt),
 }

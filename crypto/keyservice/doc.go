@@ -43,6 +43,7 @@
 //     TestAKeyPendingImportStaysSo, TestTheKeyThatAWSManages, TestKeysOfOtherAccounts.
 //   - A key policy is enforced whole, or refused: TestKeyPolicies.
 //   - A blob opens only under its key and with the very encryption context: TestBlobsAreBound, FuzzDecrypt.
+//   - ReEncrypt seals under another key or context without showing what, to whom both keys allow it: TestReEncrypt.
 //   - A rotated key seals under new material and opens what it sealed before: TestRotatedKeysOpenWhatTheySealedBefore.
 //   - A key whose rotation is enabled rotates when it is due: TestKeysRotateByThemselves.
 //   - What is said of a role holds for its sessions: TestSessionsOfRolesAreCallers. All services have the keys that

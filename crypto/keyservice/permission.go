@@ -3,7 +3,7 @@ package keyservice
 // foreign has the actions that KMS lets another account's caller take, if the key's policy does.
 var foreign = map[string]bool{
 	"DescribeKey": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true, "Encrypt": true,
-	"Decrypt": true,
+	"Decrypt": true, reEncryptFrom: true, reEncryptTo: true,
 }
 
 // permit evaluates the key's policy, the caller's own, and where those say nothing the key's grants. A Deny of any wins. Administration of another account's

@@ -25,6 +25,7 @@ var suite = []struct {
 	{"actions", actions},
 	{"blobs are bound", blobsAreBound},
 	{"against the SDK", againstTheSDK},
+	{"what was sealed is sealed anew", reEncrypts},
 	{"listings have pages", listingsHavePages},
 	{"kinds of keys", kindsOfKeys},
 	{"a key pending import stays so", aKeyPendingImportStaysSo},
