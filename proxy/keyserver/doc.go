@@ -13,7 +13,8 @@
 //   - A store whose conditions on PUT don't hold is refused at the start, by name of what doesn't:
 //     TestAStoreWithoutConditionsIsRefused. A root is never made here: TestAMissingRootIsNeverMade.
 //   - A request that was answered has a record in the audit log, if there is one, with the key, the context and the
-//     outcome, and no secret: TestTheAuditLogOfAKeyService. The status page holds what clients send as text, and runs no
+//     outcome, and no secret: TestTheAuditLogOfAKeyService. What can't be recorded is refused, with log.audit_on_failure:
+//     refuse: TestWhatCannotBeRecordedIsRefused. The status page holds what clients send as text, and runs no
 //     script: TestTheStatusPageOfAKeyService.
 //   - A drain lets requests in flight end: TestAKeyServiceDrains.
 //   - With its root away, as a process before a proxy, it works to the end of key.lifetime and no longer, says so, opens
