@@ -3,7 +3,7 @@
 // An application keeps its S3 client and points it at Sealfront; Sealfront gives any S3-compatible store behind it the
 // encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte or a key.
 //
-//	S3 client ──TLS, SigV4──▶ sealfront ──SigV4, sealed objects──▶ any S3 store
+//	S3 client ──TLS, SigV4──▶ sealfront ──sealed objects──▶ any S3 store
 //	                              │
 //	                              └──GenerateDataKey, Decrypt──▶ KMS
 //
@@ -83,6 +83,16 @@
 // object that is incomplete or damaged: URI: reason. Exit status 1 when there is one. Status 0 of this and the
 // following commands means that every key, or with --shard every key of the shard, was seen; what no listing shows is
 // reported (TestNamesThatTheStoreGarbles, TestAShardFailsByItsOwnKeys).
+//
+//	sealfront attest s3://BUCKET[/PREFIX] [--sample N | --full] [--out DIR]
+//	sealfront attest record STATEMENT
+//
+// A signed statement over a scan past the proxy, through the store's eyes: that every object, older version and upload
+// in progress is sealed, under which KMS keys and bucket keys, what opens with KMS and not without it, and what is not
+// proven. DIR gets the statement, a page for people, and a list of all that was seen; findings are a line each on
+// stdout, and exit status 1 means that there are some, or that nothing opened. The admin address shows the public key,
+// and the audit log notes the statement, by record where no replica ran (TestAttestNamesExactlyWhatIsNotSealed).
+// crypto/testdata/check_statement.py checks statements.
 //
 //	sealfront rewrap s3://BUCKET[/PREFIX] [--kms-key ARN]
 //
@@ -184,6 +194,8 @@
 //	GET  /debug/pprof/       Go profiles
 //	GET  /                   a page for people; GET /status is what it shows, as JSON
 //	GET  /explain?…          which rule decides about a request, as the command explain
+//	GET  /attestation        the public key of signed statements, and where the audit log's chain stands
+//	POST /attestation        note a signed statement in the audit log
 //	GET  /keys               bucket keys in this replica's memory, never their bytes
 //	POST /keys/drop          forget bucket keys, all or those of ?kms-key=ARN, here and, through a record in the
 //	                         store, in every replica

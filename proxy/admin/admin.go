@@ -33,6 +33,11 @@ type Options struct {
 	Held func() []HeldKey
 	Drop func(ctx context.Context, keyARN string) error
 
+	// Attestation shows the public key of signed statements and where the audit log stands; RecordAttestation notes a
+	// statement in the audit log. Its error is a BadQuestion for what isn't a statement of this installation.
+	Attestation       func() Attestation
+	RecordAttestation func(line []byte) (Attestation, error)
+
 	// Row says what a row of the behaviour reference is about.
 	Row       func(row string) string
 	Buckets   func(ctx context.Context, limit int) (list []status.Bucket, more bool, err error)
@@ -62,6 +67,8 @@ type Server struct {
 //	GET  /debug/pprof/     Go profiles
 //	GET  /explain?…        which rule decides about a request
 //	GET  /keys             bucket keys in this replica's memory, in JSON, without their bytes
+//	GET  /attestation      the public key of signed statements, and where the audit log's chain stands
+//	POST /attestation      note a signed statement in the audit log
 //	POST /keys/drop        forget cached bucket keys, at every replica, all or those of ?kms-key=ARN
 //
 // All but /livez, /readyz and /metrics refuse requests from foreign web pages: see Protection. With admin.token all but
@@ -90,6 +97,8 @@ func New(o Options) *Server {
 		handle("GET /debug/pprof/symbol", pprof.Symbol)
 		handle("GET /debug/pprof/trace", pprof.Trace)
 		handle("GET /explain", o.explain)
+		handle("GET /attestation", o.showAttestation)
+		handle("POST /attestation", o.recordAttestation)
 		handle("GET /keys", o.showKeys)
 		handle("POST /keys/drop", o.dropKeys)
 		sources := &status.Sources{

@@ -17,6 +17,8 @@ func commands() []command {
 		explainCommand(),
 		inspectCommand(),
 		verifyCommand(),
+		attestCommand(),
+		attestRecordCommand(),
 		rewrapCommand(),
 		migrateCommand(),
 		openCommand(),
