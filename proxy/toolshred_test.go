@@ -153,7 +153,6 @@ func TestShredOfDataSaysThatNoReplicaIsKnown(t *testing.T) {
 	}
 }
 
-
 // checkReceipts has the independent checker look at receipts, and at each of them altered, left out and moved.
 func checkReceipts(t *testing.T, public, receipts string, n int) {
 	t.Helper()
