@@ -1,5 +1,10 @@
 package keyservice
 
+import (
+	"maps"
+	"slices"
+)
+
 // actions has a row an action of KMS that this service knows.
 var actions = map[string]action{
 	"CreateKey":                       typed((*call).createKey),
@@ -41,3 +46,6 @@ var actions = map[string]action{
 	"Decrypt":                         typed((*call).decrypt),
 	"ReEncrypt":                       typed((*call).reEncrypt),
 }
+
+// Actions are the names of all actions that are answered, sorted.
+func Actions() []string { return slices.Sorted(maps.Keys(actions)) }

@@ -103,6 +103,9 @@ var roots = map[string]func(*testing.T) func(testing.TB) keyroot.Root{
 func TestTheSuiteOverEveryRoot(t *testing.T) {
 	for kind, prepare := range roots {
 		t.Run(kind, func(t *testing.T) {
+			if testing.Short() && kind == "awskms of moto" {
+				t.Skip("it takes seconds to start")
+			}
 			if kind != "pkcs11" { // a module is the process's, and so are its settings
 				t.Parallel()
 			}
