@@ -50,7 +50,9 @@
 //     tokens of sessions are sealed under, and nobody else has: TestSessionKeys.
 //   - A grant permits its operations to its grantee under its constraints, against no Deny, and can be handed on as far
 //     as it goes: TestGrantsThatPermit.
-//   - Material is imported once for ever, ends when it should, and by any replica: TestKeyMaterialIsImported.
+//   - Material is imported by any replica with what another has given, and ends when it should: TestKeyMaterialIsImported.
+//     A key rotates to material that was imported for it, and isn't used while any that it has had is missing:
+//     TestImportedKeysRotateToNewMaterial.
 //   - A deleted key is gone when its waiting period has ended, from the file too: TestDeletedKeysAreGone.
 //   - Nothing is answered before the signature over the body is right: TestRequestsMustBeSigned.
 //   - Records are sealed, and bound to their names and the order of their states: TestKeysAreSealedAtRest. A state older

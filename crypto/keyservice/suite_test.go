@@ -31,6 +31,7 @@ var suite = []struct {
 	{"a key pending import stays so", aKeyPendingImportStaysSo},
 	{"the key that AWS manages", theKeyThatAWSManages},
 	{"key material is imported", keyMaterialIsImported},
+	{"imported keys rotate", importedKeysRotate},
 	{"key policies", keyPolicies},
 	{"callers' policies", callersPolicies},
 	{"grants that permit", grantsThatPermit},
