@@ -78,7 +78,9 @@ func reEncrypts(t *testing.T, p place) {
 		"no destination": {
 			func(in *kms.ReEncryptInput) { in.DestinationKeyId = aws.String("alias/none") }, accessKey, "NotFoundException",
 		},
-		"tried":                    {func(in *kms.ReEncryptInput) { in.DryRun = aws.Bool(true) }, accessKey, "DryRunOperationException"},
+		"tried": {
+			func(in *kms.ReEncryptInput) { in.DryRun = aws.Bool(true) }, accessKey, "DryRunOperationException",
+		},
 		"with half the permission": {func(*kms.ReEncryptInput) {}, "half", "AccessDeniedException"},
 	} {
 		changed := in()

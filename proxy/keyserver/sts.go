@@ -45,7 +45,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Site) refuseUnrecorded(w http.ResponseWriter, ofSTS bool) {
 	refused := sts.Refuse(sts.ServiceUnavailable, "The service is unavailable. Please retry.")
 	code, kind, text := "KMSInternalException", "application/x-amz-json-1.1",
-		[]byte(`{"__type":"KMSInternalException","message":"The request could not be processed because of an internal error."}`)
+		[]byte(`{"__type":"KMSInternalException","message":"The request could not be recorded."}`)
 	status := http.StatusInternalServerError
 	if ofSTS {
 		code, kind, text, status = refused.Code, "text/xml", refused.Document(""), refused.Status()
@@ -67,7 +67,8 @@ func (s *Site) serveSTS(w http.ResponseWriter, r *http.Request) {
 	_, _ = rand.Read(random[:]) // never fails
 	c := &stsCall{site: s, callers: s.callers.Load(), request: r}
 	seen := keyservice.Call{
-		RequestID: hex.EncodeToString(random[:]), Remote: r.RemoteAddr, TLS: r.TLS != nil, Code: "OK", Status: http.StatusOK,
+		RequestID: hex.EncodeToString(random[:]), Remote: r.RemoteAddr, TLS: r.TLS != nil, Code: "OK",
+		Status: http.StatusOK,
 	}
 	text, refused := c.answer(seen.RequestID)
 	if refused != nil {
