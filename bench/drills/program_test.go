@@ -1,0 +1,79 @@
+package drills_test
+
+import (
+	"strings"
+	"testing"
+	"text/template"
+)
+
+// works says that a program does in directory buckets what it does in general purpose buckets.
+const works = "works"
+
+// A program is one that people put behind a gateway, as deploy/PROGRAMS.md has it.
+type program struct {
+	name      string
+	settings  []settings
+	directory string // works, or the text of the refusal that its work ends with in a directory bucket
+	drill     *drill // nil: see heldBy
+	heldBy    string // another test that holds it; "" with a drill, or where none does
+}
+
+// settings are a file of a program. Drills use it as the page shows it, with other values.
+type settings struct {
+	file     string // "environment" is read by a shell
+	language string // of the page's block
+	text     string // a template of a site
+}
+
+// A site is what a program has to be told of the proxy.
+type site struct {
+	Endpoint, Host, Port, Bucket, AccessKey, Secret, CA, Region string
+	Dir                                                         string // of the program
+}
+
+// example is the site of the page.
+var example = site{
+	Endpoint: "https://s3.example.com", Host: "s3.example.com", Port: "443", Bucket: "backups",
+	AccessKey: accessKey, Secret: "wJalrXUt…", CA: "/etc/ssl/sealfront-ca.pem", Region: region, Dir: "/var/lib/drill",
+}
+
+func (s *settings) render(at site) string {
+	var out strings.Builder
+	if err := template.Must(template.New(s.file).Option("missingkey=error").Parse(strings.TrimPrefix(s.text, "\n"))).
+		Execute(&out, at); err != nil {
+		panic(err)
+	}
+	return out.String()
+}
+
+// credentials are how programs with an AWS SDK are told who they are.
+const sdkCredentials = `
+export AWS_ACCESS_KEY_ID={{.AccessKey}} AWS_SECRET_ACCESS_KEY={{.Secret}} AWS_REGION={{.Region}}
+`
+
+// environment is the settings of a program that takes them from the environment.
+func environment(text string) []settings {
+	return []settings{{"environment", "sh", sdkCredentials + strings.TrimPrefix(text, "\n")}}
+}
+
+// programs are those of the page, in its order.
+var programs = []*program{
+	postgres,
+	restic,
+}
+
+func TestProgramsAreWhole(t *testing.T) {
+	for _, p := range programs {
+		if p.name == "" || len(p.settings) == 0 || p.drill != nil && p.heldBy != "" || p.directory == "" {
+			t.Errorf("%q isn't whole", p.name)
+		}
+		for _, s := range p.settings {
+			if lines := strings.Count(s.render(example), "\n"); lines == 0 || lines > 25 {
+				t.Errorf("%s: %s has %d lines", p.name, s.file, lines)
+			}
+		}
+		if d := p.drill; d != nil && (d.version == "" || d.write == "" || d.destroy == "" || d.restore == "" || d.compare == "") {
+			t.Errorf("%s: its drill lacks a step", p.name)
+		}
+	}
+}
