@@ -25,3 +25,105 @@ restic check --read-data
 		compare: compareTree,
 	},
 }
+
+var duplicity = &program{
+	name: "duplicity", directory: works,
+	settings: []settings{
+		{"environment", "sh", sdkCredentials + `export AWS_CA_BUNDLE={{.CA}} AWS_CONFIG_FILE={{.Dir}}/aws-config
+REPOSITORY="--no-encryption --s3-endpoint-url {{.Endpoint}} boto3+s3://{{.Bucket}}/duplicity"
+`},
+		{"aws-config", "ini", pathStyle},
+	},
+	drill: &drill{
+		needs: []string{"/usr/bin/duplicity"}, version: "duplicity --version | cut -d' ' -f2",
+		write: `duplicity full tree $REPOSITORY
+echo later > tree/later; sha256sum tree/later >> sums
+duplicity incremental tree $REPOSITORY
+`,
+		destroy: "rm -rf tree .cache",
+		restore: "duplicity restore ${REPOSITORY% *} ${REPOSITORY##* } tree",
+		compare: compareTree,
+	},
+}
+
+var rclone = &program{
+	name: "rclone", directory: works,
+	settings: []settings{
+		{"environment", "sh", "export RCLONE_CONFIG={{.Dir}}/rclone.conf RCLONE_CA_CERT={{.CA}}\n"},
+		{"rclone.conf", "ini", `
+[sealed]
+type = s3
+provider = Other
+endpoint = {{.Endpoint}}
+region = {{.Region}}
+access_key_id = {{.AccessKey}}
+secret_access_key = {{.Secret}}
+force_path_style = true
+no_check_bucket = true
+`},
+	},
+	drill: &drill{
+		needs: []string{"rclone"}, version: "rclone version | sed -n 's/rclone v\\([0-9.]*\\).*/\\1/p'",
+		write:   "rclone sync tree sealed:$BUCKET/tree",
+		destroy: "rm -rf tree",
+		restore: "rclone sync sealed:$BUCKET/tree tree",
+		compare: compareTree,
+		clear:   8,
+	},
+}
+
+var gitAnnex = &program{
+	name: "git-annex", directory: works,
+	settings: []settings{
+		{"environment", "sh", sdkCredentials + `export SYSTEM_CERTIFICATE_PATH={{.CA}}
+REMOTE="type=S3 encryption=none bucket={{.Bucket}} fileprefix=annex/ host={{.Host}} port={{.Port}}
+	protocol=https requeststyle=path signature=v4 datacenter={{.Region}}"
+`},
+	},
+	drill: &drill{
+		needs: []string{"git-annex", "git"}, version: "git annex version --raw | sed 's/-.*//'",
+		write: gitIdentity + `
+git init -q --bare origin.git; git init -q work; cd work; git remote add origin ../origin.git
+git annex init -q desk; cp -r ../tree .; git annex add -q .; git commit -q -m tree
+git annex initremote sealed $REMOTE; git annex copy -q --to sealed
+git push -q origin HEAD:main git-annex
+`,
+		destroy: "chmod -R u+w work; rm -rf work tree",
+		restore: gitIdentity + `
+git clone -q -b main origin.git work; cd work
+git annex init -q another; git annex enableremote sealed; git annex get -q .; cp -rL tree ..
+`,
+		compare: compareTree,
+		clear:   8,
+	},
+}
+
+const gitIdentity = "git config --global user.name drill; git config --global user.email drill@example.com\n" +
+	"git config --global annex.security.allowed-ip-addresses all # else not 127.0.0.1\n"
+
+var s3backer = &program{
+	name: "s3backer", directory: works,
+	settings: []settings{
+		{"environment", "sh", `
+s3backer() {
+	command s3backer --accessId={{.AccessKey}} --accessKey={{.Secret}} --baseURL={{.Endpoint}}/ --cacert={{.CA}} \\
+		--region={{.Region}} --authVersion=aws4 --prefix=disk/ --size=64m --blockSize=256k --md5CacheSize=0 "$@"
+}
+`},
+	},
+	drill: &drill{
+		needs: []string{"s3backer", "/dev/fuse"}, version: "command s3backer --version 2>&1 | sed -n 's/.*version \\([0-9.]*\\).*/\\1/p'",
+		write: `mkdir mnt; trap 'fusermount -u mnt' EXIT
+s3backer $BUCKET mnt
+tar cf disk.tar tree
+dd if=disk.tar of=mnt/file bs=256k conv=notrunc status=none
+`,
+		destroy: "rm -rf tree disk.tar",
+		restore: `trap 'fusermount -u mnt' EXIT
+s3backer $BUCKET mnt
+tar xf mnt/file
+`,
+		compare: compareTree,
+		clear:   8,
+	},
+}

@@ -52,7 +52,7 @@ func newDesk(t *testing.T, i *installation, p *program) *desk {
 	}
 	d.env = append(os.Environ(), "BUCKET="+site.Bucket, "ENDPOINT="+site.Endpoint, "HOST="+site.Host, "PORT="+site.Port,
 		"CA="+site.CA, "HOME="+dir, "MARKER="+d.markers[0], "TOOLS="+os.Getenv("SEALFRONT_TOOLS"),
-		"PATH="+os.Getenv("SEALFRONT_TOOLS")+"/bin:"+os.Getenv("PATH"), "TZ=UTC", "LC_ALL=C.UTF-8")
+		"PATH="+os.Getenv("SEALFRONT_TOOLS")+"/bin:"+os.Getenv("PATH"), "FREE="+proxytest.Loopback(t), "TZ=UTC", "LC_ALL=C.UTF-8")
 	for _, s := range p.settings {
 		text := s.render(site)
 		write(t, dir, s.file, text)
@@ -68,7 +68,7 @@ func newDesk(t *testing.T, i *installation, p *program) *desk {
 func (d *desk) fill() {
 	var sums strings.Builder
 	for n, name := range []string{"empty", "one", "dir/text", "dir/sub/segment", "dir/sub/größe & +.bin", "large"} {
-		marker := fmt.Sprintf("the plain secret of %s, number %d", d.p.name, n)
+		marker := fmt.Sprintf("the plain secret of %s, number %d", strings.ReplaceAll(d.p.name, "'", ""), n)
 		content := proxytest.RandomBytes([]int{0, 1, 300, 65536, 65537, 11 << 20}[n])
 		switch {
 		case len(content) >= 300:
@@ -124,7 +124,7 @@ func (d *desk) try(script string) (string, error) {
 	defer cancel()
 	shell := []string{"bash", "-c", prologue + script}
 	if d.p.drill.readsCA {
-		shell = append([]string{"unshare", "-m", "bash", "-c", ownTrust}, shell...)
+		shell = append([]string{"unshare", "-m", "bash", "-c", ownTrust, "trust"}, shell...)
 	}
 	cmd := exec.CommandContext(ctx, shell[0], shell[1:]...)
 	cmd.Dir = d.dir
@@ -153,6 +153,11 @@ func (d *desk) mustBeRefused(text string) {
 	if log := d.i.proxy.log.String(); err == nil || !strings.Contains(out+log, text) {
 		d.t.Errorf("%s: %v, want a refusal with %q\n%s", d.p.name, err, text, out[max(0, len(out)-4000):])
 	}
+}
+
+// goModule is a script that prints the version of the module that a program was built from.
+func goModule(name string) string {
+	return "go version -m $(type -P " + name + `) | awk '$1 == "mod" { print substr($3, 2) }'`
 }
 
 // trusting trusts an authority.

@@ -58,8 +58,10 @@ func environment(text string) []settings {
 
 // programs are those of the page, in its order.
 var programs = []*program{
-	postgres,
-	restic,
+	postgres, barman, mariadb, litestream, victoriaMetrics,
+	restic, duplicity, rclone, gitAnnex, s3backer,
+	tofu, registry, aptRepository,
+	gdal, samtools, curl,
 }
 
 func TestProgramsAreWhole(t *testing.T) {
