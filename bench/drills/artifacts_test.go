@@ -45,7 +45,7 @@ tofu apply -auto-approve -input=false -no-color
 const tofuQuiet = "export TF_CLI_CONFIG_FILE=/dev/null CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1\n"
 
 var registry = &program{
-	name: "Docker Registry", directory: works,
+	name: "Docker Registry", directory: sendsACL,
 	settings: []settings{
 		{"environment", "sh", "export SSL_CERT_FILE={{.CA}}\n"},
 		{"config.yml", "yaml", `
@@ -166,8 +166,37 @@ grep -e large -e dir/text sums > some
 var aptRepository = &program{
 	name: "an apt repository", directory: works,
 	settings: []settings{
-		{"environment", "sh", sdkCredentials + `export AWS_CA_BUNDLE={{.CA}} AWS_ENDPOINT_URL={{.Endpoint}} AWS_CONFIG_FILE={{.Dir}}/aws-config
+		{"environment", "sh", "export RCLONE_CONFIG={{.Dir}}/rclone.conf RCLONE_CA_CERT={{.CA}}\n"},
+		{"rclone.conf", "ini", rcloneRemote},
+		{"conf/distributions", "text", `
+Codename: stable
+Architectures: amd64
+Components: main
 `},
-		{"aws-config", "ini", pathStyle},
+		{"apt/sources.list", "text", "deb [trusted=yes] http://127.0.0.1:8080/ stable main\n"},
+	},
+	drill: &drill{
+		needs: []string{"/usr/bin/reprepro", "/usr/bin/apt-get", "rclone"}, version: "dpkg-query -W -f '${Version}' reprepro | sed 's/-.*//'",
+		write: `mkdir -p secret/DEBIAN secret/opt; mv tree secret/opt
+printf 'Package: secret\nVersion: 1\nSection: misc\nPriority: optional\nArchitecture: amd64\nMaintainer: drill <drill@example.com>\nDescription: %s\n' "$MARKER" > secret/DEBIAN/control
+dpkg-deb -Znone -b secret secret.deb
+reprepro -b . includedeb stable secret.deb
+rclone sync dists sealed:$BUCKET/apt/dists; rclone sync pool sealed:$BUCKET/apt/pool
+`,
+		destroy: "rm -rf secret secret.deb db dists pool apt/var",
+		restore: `sed -i "s/127.0.0.1:8080/$FREE/" apt/sources.list
+rclone serve http --read-only --addr $FREE sealed:$BUCKET/apt 2> serve.log &
+until_true curl -fs http://$FREE/dists/stable/Release
+mkdir -p apt/state/lists/partial apt/cache/archives/partial
+apt() {
+	apt-get -q -o Dir::Etc::sourcelist=$PWD/apt/sources.list -o Dir::Etc::sourceparts=- -o Dir::State=$PWD/apt/state \
+		-o Dir::State::status=/dev/null -o Dir::Cache=$PWD/apt/cache -o APT::Sandbox::User= -o APT::Architecture=amd64 "$@"
+}
+apt update
+apt download secret
+dpkg-deb -x secret_1_amd64.deb out; mv out/opt/tree .
+`,
+		compare: compareTree,
+		clear:   8,
 	},
 }

@@ -4,7 +4,7 @@ package drills_test
 const compareTree = "sha256sum --quiet -c sums; test $(find tree -type f | wc -l) = $(wc -l < sums)"
 
 var restic = &program{
-	name: "restic", directory: "Content-MD5",
+	name: "restic", directory: sendsMD5,
 	settings: environment(`
 export RESTIC_REPOSITORY=s3:{{.Endpoint}}/{{.Bucket}}/restic SSL_CERT_FILE={{.CA}}
 export RESTIC_PASSWORD=of-the-repository
@@ -27,7 +27,7 @@ restic check --read-data
 }
 
 var duplicity = &program{
-	name: "duplicity", directory: works,
+	name: "duplicity", directory: sendsMD5,
 	settings: []settings{
 		{"environment", "sh", sdkCredentials + `export AWS_CA_BUNDLE={{.CA}} AWS_CONFIG_FILE={{.Dir}}/aws-config
 REPOSITORY="--no-encryption --s3-endpoint-url {{.Endpoint}} boto3+s3://{{.Bucket}}/duplicity"
@@ -50,17 +50,7 @@ var rclone = &program{
 	name: "rclone", directory: works,
 	settings: []settings{
 		{"environment", "sh", "export RCLONE_CONFIG={{.Dir}}/rclone.conf RCLONE_CA_CERT={{.CA}}\n"},
-		{"rclone.conf", "ini", `
-[sealed]
-type = s3
-provider = Other
-endpoint = {{.Endpoint}}
-region = {{.Region}}
-access_key_id = {{.AccessKey}}
-secret_access_key = {{.Secret}}
-force_path_style = true
-no_check_bucket = true
-`},
+		{"rclone.conf", "ini", rcloneRemote},
 	},
 	drill: &drill{
 		needs: []string{"rclone"}, version: "rclone version | sed -n 's/rclone v\\([0-9.]*\\).*/\\1/p'",
@@ -72,16 +62,32 @@ no_check_bucket = true
 	},
 }
 
+const rcloneRemote = `
+[sealed]
+type = s3
+provider = {{if .Directory}}AWS
+directory_bucket = true{{else}}Other{{end}}
+endpoint = {{.Endpoint}}
+region = {{.Region}}
+access_key_id = {{.AccessKey}}
+secret_access_key = {{.Secret}}
+force_path_style = true
+no_check_bucket = true
+`
+
 var gitAnnex = &program{
 	name: "git-annex", directory: works,
 	settings: []settings{
-		{"environment", "sh", sdkCredentials + `export SYSTEM_CERTIFICATE_PATH={{.CA}}
-REMOTE="type=S3 encryption=none bucket={{.Bucket}} fileprefix=annex/ host={{.Host}} port={{.Port}}
-	protocol=https requeststyle=path signature=v4 datacenter={{.Region}}"
+		{"environment", "sh", `
+export RCLONE_CONFIG={{.Dir}}/rclone.conf RCLONE_CA_CERT={{.CA}} PATH={{.Dir}}/bin:$PATH
+mkdir -p {{.Dir}}/bin; ln -sf "$(type -P rclone)" {{.Dir}}/bin/git-annex-remote-rclone-builtin
+REMOTE="type=external externaltype=rclone-builtin encryption=none rcloneremotename=sealed
+	rcloneprefix={{.Bucket}}/annex rclonelayout=nodir"
 `},
+		{"rclone.conf", "ini", rcloneRemote},
 	},
 	drill: &drill{
-		needs: []string{"git-annex", "git"}, version: "git annex version --raw | sed 's/-.*//'",
+		needs: []string{"git-annex", "git", "rclone"}, version: "git annex version --raw | sed 's/-.*//'",
 		write: gitIdentity + `
 git init -q --bare origin.git; git init -q work; cd work; git remote add origin ../origin.git
 git annex init -q desk; cp -r ../tree .; git annex add -q .; git commit -q -m tree
@@ -98,16 +104,16 @@ git annex init -q another; git annex enableremote sealed; git annex get -q .; cp
 	},
 }
 
-const gitIdentity = "git config --global user.name drill; git config --global user.email drill@example.com\n" +
-	"git config --global annex.security.allowed-ip-addresses all # else not 127.0.0.1\n"
+const gitIdentity = "git config --global user.name drill; git config --global user.email drill@example.com\n"
 
 var s3backer = &program{
 	name: "s3backer", directory: works,
 	settings: []settings{
 		{"environment", "sh", `
 s3backer() {
-	command s3backer --accessId={{.AccessKey}} --accessKey={{.Secret}} --baseURL={{.Endpoint}}/ --cacert={{.CA}} \\
-		--region={{.Region}} --authVersion=aws4 --prefix=disk/ --size=64m --blockSize=256k --md5CacheSize=0 "$@"
+	command s3backer --accessId={{.AccessKey}} --accessKey={{.Secret}} --baseURL={{.Endpoint}}/ --cacert={{.CA}} \
+		--region={{.Region}} --authVersion=aws4 --prefix=disk/ --size=64m --blockSize=256k \
+		--md5CacheSize=0 --md5CacheTime=0 --minWriteDelay=0 "$@"
 }
 `},
 	},

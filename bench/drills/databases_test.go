@@ -27,7 +27,7 @@ ask() {
 )
 
 var postgres = &program{
-	name: "PostgreSQL with pgBackRest", directory: "is not supported",
+	name: "PostgreSQL with pgBackRest", directory: sendsMD5,
 	settings: []settings{
 		{"pgbackrest.conf", "ini", `
 [global]
@@ -86,7 +86,7 @@ export PGBACKREST_PG1_PORT=54329 PGBACKREST_PG1_SOCKET_PATH=$PWD
 `
 
 var barman = &program{
-	name: "PostgreSQL with Barman", directory: works,
+	name: "PostgreSQL with Barman", directory: sendsMD5,
 	settings: []settings{
 		{"environment", "sh", sdkCredentials + `export AWS_CA_BUNDLE={{.CA}} AWS_CONFIG_FILE={{.Dir}}/aws-config
 `},

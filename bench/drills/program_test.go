@@ -6,8 +6,13 @@ import (
 	"text/template"
 )
 
-// works says that a program does in directory buckets what it does in general purpose buckets.
-const works = "works"
+// What becomes of programs in directory buckets: they work as in general purpose buckets, or are refused for what they
+// send, by the proxy as by Amazon S3.
+const (
+	works    = "works"
+	sendsMD5 = "Content-Md5 header"
+	sendsACL = "x-amz-acl"
+)
 
 // A program is one that people put behind a gateway, as deploy/PROGRAMS.md has it.
 type program struct {
@@ -29,6 +34,7 @@ type settings struct {
 type site struct {
 	Endpoint, Host, Port, Bucket, AccessKey, Secret, CA, Region string
 	Dir                                                         string // of the program
+	Directory                                                   bool   // the bucket is a directory bucket
 }
 
 // example is the site of the page.
