@@ -116,7 +116,7 @@ gdal_translate -q -srcwin 1024 1024 64 64 cog.tif here.tif
 var samtools = &program{
 	name: "samtools", directory: works,
 	settings: environment(`
-export HTS_S3_HOST={{.Host}}:{{.Port}} HTS_S3_ADDRESS_STYLE=path AWS_DEFAULT_REGION={{.Region}}
+export HTS_S3_HOST={{.Host}}:{{.Port}} HTS_S3_ADDRESS_STYLE=path
 `),
 	drill: &drill{
 		needs: []string{"/usr/bin/samtools", "unshare"}, readsCA: true, version: "samtools --version | sed -n '1s/samtools //p'",
@@ -199,4 +199,14 @@ dpkg-deb -x secret_1_amd64.deb out; mv out/opt/tree .
 		compare: compareTree,
 		clear:   8,
 	},
+}
+
+var sdks = &program{
+	name: "the AWS CLI and SDKs", directory: works,
+	settings: []settings{{"environment", "sh", sdkCredentials + `export AWS_ENDPOINT_URL={{.Endpoint}}
+export AWS_CA_BUNDLE={{.CA}}         # AWS CLI, Python; Go's SDK reads it, too
+export NODE_EXTRA_CA_CERTS={{.CA}}   # JavaScript
+export SSL_CERT_FILE={{.CA}}         # other programs in Go
+`}},
+	heldBy: "TestClientsOnStores",
 }

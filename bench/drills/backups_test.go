@@ -107,11 +107,11 @@ git annex init -q another; git annex enableremote sealed; git annex get -q .; cp
 const gitIdentity = "git config --global user.name drill; git config --global user.email drill@example.com\n"
 
 var s3backer = &program{
-	name: "s3backer", directory: works,
+	name: "s3backer", directory: sendsACL,
 	settings: []settings{
 		{"environment", "sh", `
 s3backer() {
-	command s3backer --accessId={{.AccessKey}} --accessKey={{.Secret}} --baseURL={{.Endpoint}}/ --cacert={{.CA}} \
+	command s3backer --accessId={{.AccessKey}} --accessKey={{.Secret}} --baseURL=https://{{.Domain}}/ --cacert={{.CA}} \
 		--region={{.Region}} --authVersion=aws4 --prefix=disk/ --size=64m --blockSize=256k \
 		--md5CacheSize=0 --md5CacheTime=0 --minWriteDelay=0 "$@"
 }
@@ -119,17 +119,23 @@ s3backer() {
 	},
 	drill: &drill{
 		needs: []string{"s3backer", "/dev/fuse"}, version: "command s3backer --version 2>&1 | sed -n 's/.*version \\([0-9.]*\\).*/\\1/p'",
-		write: `mkdir mnt; trap 'fusermount -u mnt' EXIT
-s3backer $BUCKET mnt
+		write: mountS3backer + `
 tar cf disk.tar tree
 dd if=disk.tar of=mnt/file bs=256k conv=notrunc status=none
+unmount
 `,
 		destroy: "rm -rf tree disk.tar",
-		restore: `trap 'fusermount -u mnt' EXIT
-s3backer $BUCKET mnt
+		restore: mountS3backer + `
 tar xf mnt/file
+unmount
 `,
 		compare: compareTree,
-		clear:   8,
+		clear:   6, // a marker may lie in two blocks
 	},
 }
+
+const mountS3backer = `mkdir -p mnt
+s3backer -f $BUCKET mnt > s3backer.log 2>&1 & server=$!
+until_true mountpoint -q mnt || { cat s3backer.log; exit 1; }
+unmount() { fusermount -u mnt; wait $server; }
+`

@@ -135,7 +135,7 @@ listen: {https: %q, admin: "127.0.0.1:0"}
 tls: {cert: server.pem, key: server.key}
 region: %s
 account: %q
-domains: [localhost]
+domains: [localhost, s3.localhost]
 store: {endpoint: %q, access_key: %q, secret_key: %q, state_bucket: %s}
 kms: {endpoint: %q, access_key: AKIAKEYS, secret_key: keys-secret, service_key: %q}
 identities:

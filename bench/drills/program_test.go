@@ -6,11 +6,11 @@ import (
 	"text/template"
 )
 
-// What becomes of programs in directory buckets: they work as in general purpose buckets, or are refused for what they
-// send, by the proxy as by Amazon S3.
+// What becomes of programs in directory buckets: they work as in general purpose buckets, or are refused for a header
+// that they send, by the proxy as by Amazon S3.
 const (
 	works    = "works"
-	sendsMD5 = "Content-Md5 header"
+	sendsMD5 = "Content-MD5"
 	sendsACL = "x-amz-acl"
 )
 
@@ -18,9 +18,9 @@ const (
 type program struct {
 	name      string
 	settings  []settings
-	directory string // works, or the text of the refusal that its work ends with in a directory bucket
+	directory string // works, or the header that it is refused for in a directory bucket
 	drill     *drill // nil: see heldBy
-	heldBy    string // another test that holds it; "" with a drill, or where none does
+	heldBy    string // the test that holds it, of package proxy, where it isn't a drill
 }
 
 // settings are a file of a program. Drills use it as the page shows it, with other values.
@@ -33,13 +33,14 @@ type settings struct {
 // A site is what a program has to be told of the proxy.
 type site struct {
 	Endpoint, Host, Port, Bucket, AccessKey, Secret, CA, Region string
+	Domain                                                      string // of names of buckets, with the port
 	Dir                                                         string // of the program
 	Directory                                                   bool   // the bucket is a directory bucket
 }
 
 // example is the site of the page.
 var example = site{
-	Endpoint: "https://s3.example.com", Host: "s3.example.com", Port: "443", Bucket: "backups",
+	Endpoint: "https://s3.example.com", Host: "s3.example.com", Domain: "s3.example.com", Port: "443", Bucket: "backups",
 	AccessKey: accessKey, Secret: "wJalrXUt…", CA: "/etc/ssl/sealfront-ca.pem", Region: region, Dir: "/var/lib/drill",
 }
 
@@ -54,7 +55,8 @@ func (s *settings) render(at site) string {
 
 // credentials are how programs with an AWS SDK are told who they are.
 const sdkCredentials = `
-export AWS_ACCESS_KEY_ID={{.AccessKey}} AWS_SECRET_ACCESS_KEY={{.Secret}} AWS_REGION={{.Region}}
+export AWS_ACCESS_KEY_ID={{.AccessKey}} AWS_SECRET_ACCESS_KEY={{.Secret}}
+export AWS_REGION={{.Region}} AWS_DEFAULT_REGION={{.Region}}
 `
 
 // environment is the settings of a program that takes them from the environment.
@@ -67,12 +69,12 @@ var programs = []*program{
 	postgres, barman, mariadb, litestream, victoriaMetrics,
 	restic, duplicity, rclone, gitAnnex, s3backer,
 	tofu, registry, aptRepository,
-	gdal, samtools, curl,
+	gdal, samtools, curl, sdks,
 }
 
 func TestProgramsAreWhole(t *testing.T) {
 	for _, p := range programs {
-		if p.name == "" || len(p.settings) == 0 || p.drill != nil && p.heldBy != "" || p.directory == "" {
+		if p.name == "" || len(p.settings) == 0 || (p.drill == nil) != (p.heldBy != "") || p.directory == "" {
 			t.Errorf("%q isn't whole", p.name)
 		}
 		for _, s := range p.settings {
