@@ -90,8 +90,8 @@ until_true curl -fs http://$FREE/v2/
 var gdal = &program{
 	name: "GDAL", directory: works,
 	settings: environment(`
-export AWS_S3_ENDPOINT={{.Host}}:{{.Port}} AWS_HTTPS=YES AWS_VIRTUAL_HOSTING=FALSE CURL_CA_BUNDLE={{.CA}}
-export CPL_VSIL_USE_TEMP_FILE_FOR_RANDOM_WRITE=YES
+export AWS_S3_ENDPOINT={{.Host}}:{{.Port}} AWS_HTTPS=YES AWS_VIRTUAL_HOSTING=FALSE
+export CURL_CA_BUNDLE={{.CA}} CPL_VSIL_USE_TEMP_FILE_FOR_RANDOM_WRITE=YES
 `),
 	drill: &drill{
 		needs: []string{"/usr/bin/gdal_translate"}, version: "gdalinfo --version | sed 's/GDAL \\([0-9.]*\\).*/\\1/'",

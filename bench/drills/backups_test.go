@@ -111,8 +111,8 @@ var s3backer = &program{
 	settings: []settings{
 		{"environment", "sh", `
 s3backer() {
-	command s3backer --accessId={{.AccessKey}} --accessKey={{.Secret}} --baseURL=https://{{.Domain}}/ --cacert={{.CA}} \
-		--region={{.Region}} --authVersion=aws4 --prefix=disk/ --size=64m --blockSize=256k \
+	command s3backer --accessId={{.AccessKey}} --accessKey={{.Secret}} --baseURL=https://{{.Domain}}/ \
+		--cacert={{.CA}} --region={{.Region}} --authVersion=aws4 --prefix=disk/ --size=64m --blockSize=256k \
 		--md5CacheSize=0 --md5CacheTime=0 --minWriteDelay=0 "$@"
 }
 `},

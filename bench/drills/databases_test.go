@@ -235,7 +235,7 @@ s3_protocol_version=Path
 `},
 	},
 	drill: &drill{
-		needs: []string{"mariadbd", "unshare"}, readsCA: true, version: "echo 10.11",
+		needs: []string{"mariadbd", "unshare"}, readsCA: true, version: mariadbRoot + "$M/sbin/mariadbd --version | sed 's/.*Ver \\([0-9.]*\\).*/\\1/'",
 		write: mariadbRoot + serveMariaDB + `
 sql "create database shop; use shop; create table secret(n int primary key auto_increment, t varchar(200), b varbinary(200)) engine=Aria;
 insert into secret(t, b) select concat('$MARKER ', seq), random_bytes(200) from seq_1_to_20000;

@@ -43,6 +43,7 @@ func newDesk(t *testing.T, i *installation, p *program) *desk {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	d := &desk{t: t, i: i, p: p, dir: dir}
+	write(t, dir, "tmp/.keep", "") // what programs leave there goes with the folder
 	d.fill()
 	_, port, _ := strings.Cut(i.address, ":")
 	zonal := i.bucket == zonalName
@@ -56,7 +57,7 @@ func newDesk(t *testing.T, i *installation, p *program) *desk {
 		Domain: "s3.localhost:" + port,
 	}
 	d.env = append(os.Environ(), "BUCKET="+site.Bucket, "ENDPOINT="+site.Endpoint, "HOST="+site.Host, "PORT="+site.Port,
-		"CA="+site.CA, "HOME="+dir, "MARKER="+d.markers[0], "TOOLS="+os.Getenv("SEALFRONT_TOOLS"),
+		"CA="+site.CA, "HOME="+dir, "TMPDIR="+filepath.Join(dir, "tmp"), "MARKER="+d.markers[0], "TOOLS="+os.Getenv("SEALFRONT_TOOLS"),
 		"PATH="+os.Getenv("SEALFRONT_TOOLS")+"/bin:"+os.Getenv("PATH"), "FREE="+proxytest.Loopback(t), "TZ=UTC", "LC_ALL=C.UTF-8")
 	for _, s := range p.settings {
 		text := s.render(site)
