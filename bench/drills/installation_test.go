@@ -65,7 +65,6 @@ type installation struct {
 	address  string
 	dir      string // the proxy's disk
 	proxy    *process
-	replaced int
 }
 
 func newInstallation(t *testing.T, s storeKind) *installation {
@@ -208,12 +207,13 @@ func (i *installation) destroy() {
 	}
 }
 
-// setUpAgain sets up a new proxy, as deploy/OPERATING.md says: the configuration, adopt, serve.
+// setUpAgain sets up a new proxy, as deploy/OPERATING.md says: the configuration, config
+// check, adopt, serve.
 func (i *installation) setUpAgain() {
 	i.prepare()
+	mustRun(i.t, builtProgram(i.t), "config", "check", i.config())
 	mustRun(i.t, builtProgram(i.t), "adopt", "--all", "--config", i.config())
 	i.start()
-	i.replaced++
 }
 
 // process is the built program.

@@ -185,7 +185,7 @@ func (in *Installation) adoptShown(ctx context.Context, a *Adoptions, r *Adoptio
 	}
 	if len(keys) == 0 && len(r.Left) == 0 {
 		return refusal("it has no objects, so that nothing shows whose it is: if it was a bucket of this installation's, " +
-			"adopt it by itself, with --arn and --kms-key")
+			"create it again by a client, or adopt it by itself, with --arn and --kms-key")
 	}
 	if err := in.readDefault(ctx, record, keys); err != nil {
 		return err
