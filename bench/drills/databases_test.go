@@ -168,7 +168,8 @@ print(h.hexdigest())
 END
 python3 fill.py
 litestream replicate -config litestream.yml > litestream.log 2>&1 & litestream=$!
-sleep 2; python3 fill.py; sleep 3
+until_true ls .app.db-litestream/ltx
+python3 fill.py
 kill -INT $litestream; wait $litestream
 python3 ask.py > before
 `,
@@ -215,7 +216,7 @@ serve() {
 ask() { curl -fs http://$FREE/api/v1/export -d 'match[]=secret' | sort; }
 `
 
-const mariadbRoot = `M=$TOOLS/mariadb/usr; export LD_LIBRARY_PATH=$M/lib/x86_64-linux-gnu:$TOOLS/mariadb/lib/x86_64-linux-gnu
+const mariadbRoot = `M=${TOOLS:+$TOOLS/mariadb}/usr; export LD_LIBRARY_PATH=$M/lib/x86_64-linux-gnu:$TOOLS/mariadb/lib/x86_64-linux-gnu
 `
 
 var mariadb = &program{

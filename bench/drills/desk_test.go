@@ -122,7 +122,7 @@ func (d *desk) run(step, script string) string {
 // prologue gives scripts the settings that the page exports, and ends the servers that a step has started.
 const prologue = `set -euo pipefail
 trap 'set +e; [ -z "$(jobs -p)" ] || { kill $(jobs -p); wait; }' EXIT
-until_true() { for _ in $(seq 300); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.1; done; echo "in vain: $*"; return 1; }
+until_true() { for _ in $(seq 1200); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.1; done; echo "in vain: $*"; return 1; }
 [ ! -f "$CA_NOW" ] || cp "$CA_NOW" ca.pem
 [ ! -f environment ] || . ./environment
 `

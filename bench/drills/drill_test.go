@@ -51,6 +51,7 @@ type played struct {
 	Version  string  `json:"version"`
 	Store    string  `json:"store"`
 	Restored bool    `json:"restored"`
+	Refused  string  `json:"-"`       // the header for which it was refused, as it must be; "" for none
 	Seconds  float64 `json:"seconds"` // of all
 	Again    float64 `json:"again"`   // until the new proxy served, adoption included
 	Restore  float64 `json:"restore"` // of the program's restore
@@ -119,7 +120,7 @@ func (p *program) play(t *testing.T, s storeKind) (r played) {
 	d := newDesk(t, i, p)
 	if refusal := p.directory; *kindFlag == directory && refusal != works {
 		d.mustBeRefused(refusal)
-		return played{Program: p.name, Store: s.name}
+		return played{Program: p.name, Store: s.name, Refused: refusal}
 	}
 	r = played{Program: p.name, Store: s.name, Version: strings.TrimSpace(d.run("version", p.drill.version))}
 	d.run("write", p.drill.write)

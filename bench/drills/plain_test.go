@@ -83,8 +83,8 @@ func (s *search) below(t *testing.T, dir string) {
 // The pieces of an object that are looked for.
 const (
 	pieceLength = 32
-	pieceEvery  = 1 << 20 // besides its beginning and its end
-	pieceVaried = 12      // different bytes at least: others, such as zeros, may be anywhere
+	pieceEvery  = 64 << 10 // besides its middle and its end
+	pieceVaried = 12       // different bytes at least: others, such as zeros, may be anywhere
 )
 
 // mustHoldNothingPlain checks that nothing of what the program has written is in the files of the store: neither its
@@ -110,9 +110,9 @@ func (d *desk) mustHoldNothingPlain() {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	objects, plain := d.addObjects(&s)
-	if objects == 0 {
-		t.Errorf("the program has written no objects")
+	pieces, plain := d.addObjects(&s)
+	if pieces == 0 {
+		t.Errorf("the program has written nothing that can be looked for")
 	}
 	if plain < d.p.drill.clear {
 		t.Errorf("what the program wrote has %d markers in the clear, want %d: the search for them shows nothing", plain,
@@ -134,9 +134,9 @@ func (d *desk) mustHoldNothingPlain() {
 	}
 }
 
-// addObjects adds pieces of all objects of the bucket to a search. It returns how many objects there are, and how many
-// of the markers are in one.
-func (d *desk) addObjects(s *search) (objects, plain int) {
+// addObjects adds pieces of all objects of the bucket to a search. It returns how many pieces these are, and how many of
+// the markers are in an object.
+func (d *desk) addObjects(s *search) (pieces, plain int) {
 	t := d.t
 	client := d.i.client()
 	seen := map[string]bool{}
@@ -156,7 +156,6 @@ func (d *desk) addObjects(s *search) (objects, plain int) {
 			if err != nil {
 				t.Fatal(*o.Key, err)
 			}
-			objects++
 			names.WriteString(*o.Key + "\n")
 			for _, m := range d.markers {
 				seen[m] = seen[m] || bytes.Contains(content, []byte(m))
@@ -165,13 +164,15 @@ func (d *desk) addObjects(s *search) (objects, plain int) {
 				contents = append(contents, wanted{fmt.Sprint(*o.Key, " at ", at), bytes.Clone(content[at : at+pieceLength])})
 			}
 			if at := len(content) - pieceLength; at > 0 {
-				contents = append(contents, wanted{*o.Key + " at its end", bytes.Clone(content[at:])})
+				contents = append(contents, wanted{*o.Key + " at its end", bytes.Clone(content[at:])},
+					wanted{*o.Key + " in its middle", bytes.Clone(content[at/2 : at/2+pieceLength])})
 			}
 		}
 	}
 	for _, w := range contents {
 		if different(w.text) >= pieceVaried && !strings.Contains(names.String(), string(w.text)) {
 			s.add(w.what, w.text)
+			pieces++
 		}
 	}
 	for _, is := range seen {
@@ -179,7 +180,7 @@ func (d *desk) addObjects(s *search) (objects, plain int) {
 			plain++
 		}
 	}
-	return objects, plain
+	return pieces, plain
 }
 
 // different counts the different bytes of a text.
