@@ -16,6 +16,9 @@
 //	go run ./bench reload                            replicas reload and restart: no request may fail
 //	go run ./bench memory                            what the program takes for each transfer and each idle connection
 //	go run ./bench refresh                           do requests wait while bucket keys are fetched?
+//	go run ./bench conformance -endpoint https://…   the rules of S3's buckets, row by row: bench/conformance
+//	go run ./bench conformance -servers all          scores of this program and others in bench/conformance/RESULTS.md
+//	go run ./bench keys -other ./sealfront.old       data keys of the key service, beside another one's
 //	go run ./bench report results.json …             tables and plots in bench/results and RESULTS.md
 //
 // Without -target it builds and starts the programs: Sealfront with the embedded key service, one certificate for all
@@ -70,6 +73,9 @@
 // waited for a key is what the program counts, `sealfront_bucket_keys_total{result="miss"}`: one that comes late into a
 // fetch waits for less than its whole time. Exit status 1: one waited, one failed, or nothing was fetched.
 // `-kms-latency 1s`, more than is left of a key when it is fetched again, shows what waiting looks like.
+//
+// keys has data keys made by `sealfront kms`, with its root warm, and by the embedded key service of another build or by
+// a key service that runs, in turns, -rate a second. Exit status 1: a request failed, or there were fewer.
 //
 // # Decisions
 //

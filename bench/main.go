@@ -64,8 +64,20 @@ func run(ctx context.Context, args []string, env func(string) string, out, progr
 			return err
 		}
 		return v.run(ctx, strings.Join(append([]string{"go run ./bench refresh"}, args...), " "), out)
+	case "conformance":
+		e, err := parseExamination(args, progress)
+		if err != nil {
+			return err
+		}
+		return e.run(ctx, strings.Join(append([]string{"go run ./bench conformance"}, args...), " "), out)
+	case "keys":
+		v, err := parseKeyTrial(args, env, progress)
+		if err != nil {
+			return err
+		}
+		return v.run(ctx, strings.Join(append([]string{"go run ./bench keys"}, args...), " "), out)
 	case "report":
 		return reportCommand(args, out, progress)
 	}
-	return usagef("%q is none of load, compare, slow, reload, memory, refresh and report", command)
+	return usagef("%q is none of load, compare, slow, reload, memory, refresh, conformance, keys and report", command)
 }

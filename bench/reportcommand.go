@@ -55,25 +55,26 @@ func reportCommand(args []string, out, progress io.Writer) error {
 		}
 		fmt.Fprintln(out, "reported", file)
 	}
-	return replacePart(*page, text.String())
+	return replacePart(*page, beginMark, text.String())
 }
 
 // The marks in RESULTS.md between which reports stand.
 const (
-	beginMark = "<!-- bench: made by go run ./bench report -->\n"
-	endMark   = "<!-- /bench -->"
+	beginMark  = "<!-- bench: made by go run ./bench report -->\n"
+	scoresMark = "<!-- bench: made by go run ./bench conformance -servers all -->\n"
+	endMark    = "<!-- /bench -->"
 )
 
 // replacePart puts text between the marks of a page.
-func replacePart(page, text string) error {
+func replacePart(page, begin, text string) error {
 	old, err := os.ReadFile(page)
 	if err != nil {
 		return err
 	}
-	before, rest, ok := strings.Cut(string(old), beginMark)
+	before, rest, ok := strings.Cut(string(old), begin)
 	_, after, ok2 := strings.Cut(rest, endMark)
 	if !ok || !ok2 {
-		return fmt.Errorf("%s doesn't have the marks %q and %q", page, strings.TrimSpace(beginMark), endMark)
+		return fmt.Errorf("%s doesn't have the marks %q and %q", page, strings.TrimSpace(begin), endMark)
 	}
-	return os.WriteFile(page, []byte(before+beginMark+text+endMark+after), 0o644)
+	return os.WriteFile(page, []byte(before+begin+text+endMark+after), 0o644)
 }

@@ -20,6 +20,7 @@ const (
 	labelTrailer = "sealfront/1 trailer"
 	labelRecord  = "sealfront/1 record"
 	labelName    = "sealfront/1 name"
+	labelSign    = "sealfront/1 sign"
 )
 
 // NewSalt returns 16 fresh random bytes: a part salt for an attempt at a part, or an object id.

@@ -177,7 +177,7 @@ func TestTheAPIServerTakesEveryManifest(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts := make(map[string]string)
-	for _, name := range []string{"kubernetes/gateway.yaml", "kubernetes/sidecar.yaml"} {
+	for _, name := range []string{"kubernetes/gateway.yaml", "kubernetes/sidecar.yaml", "kubernetes/kms.yaml"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -194,6 +194,13 @@ func TestTheAPIServerTakesEveryManifest(t *testing.T) {
 			t.Fatal(err)
 		}
 		texts[name] = text
+	}
+	for _, values := range []string{"values.yaml", "least.yaml"} {
+		text, err := renderChart(t, kmsChart, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[kmsChart+" "+values] = text
 	}
 	for where, text := range texts {
 		applied := 0

@@ -21,12 +21,20 @@ import (
 
 type object = map[string]any
 
-// render is the chart, rendered by helm with the values of a file, and more of them or flags.
+// render is the proxy's chart, rendered by helm with the values of a file, and more of them or flags.
 func render(t *testing.T, values string, more ...string) (string, error) {
 	t.Helper()
-	args := []string{"template", "test", "helm/sealfront", "--namespace", "prod", "--kube-version", "1.30.0"}
+	return renderChart(t, "sealfront", values, more...)
+}
+
+// testValues are where the values for a chart's tests are.
+var testValues = map[string]string{"sealfront": "helm", kmsChart: "helm-kms"}
+
+func renderChart(t *testing.T, chart, values string, more ...string) (string, error) {
+	t.Helper()
+	args := []string{"template", "test", "helm/" + chart, "--namespace", "prod", "--kube-version", "1.30.0"}
 	if values != "" {
-		args = append(args, "--values", filepath.Join("testdata", "helm", values))
+		args = append(args, "--values", filepath.Join("testdata", testValues[chart], values))
 	}
 	for _, set := range more {
 		if !strings.HasPrefix(set, "--") {
@@ -280,6 +288,23 @@ func holdValues(t *testing.T, found map[string]object) {
 // loadInPod lays the pod's files out as its mounts do and loads the configuration from where the program is told to.
 func loadInPod(t *testing.T, pod, container any, found map[string]object) {
 	t.Helper()
+	c, err := config.Load(layOut(t, pod, container, found))
+	if err != nil {
+		t.Fatal(err)
+	}
+	grace, serves := at(pod, "terminationGracePeriodSeconds").(int)
+	if !serves {
+		return // a job
+	}
+	if drain := c.Limits.DrainDelay +
+		c.Limits.DrainTimeout; drain.Seconds() >= float64(grace) {
+		t.Errorf("draining takes up to %v, longer than the pod's grace", drain)
+	}
+}
+
+// layOut lays the pod's files out as its mounts do, and returns where the configuration is that the program is told.
+func layOut(t *testing.T, pod, container any, found map[string]object) string {
+	t.Helper()
 	root := t.TempDir()
 	volumes := make(map[any]any)
 	for _, v := range at(pod, "volumes").([]any) {
@@ -322,24 +347,13 @@ func loadInPod(t *testing.T, pod, container any, found map[string]object) {
 			write(t, filepath.Join(dir, at(item, "path").(string)), "secret\n")
 		}
 		if items == nil {
-			for _, file := range []string{"store", "app", "tls.crt", "tls.key"} {
+			for _, file := range []string{"store", "app", "admin", "vault-ca", "tls.crt", "tls.key"} {
 				write(t, filepath.Join(dir, file), "secret\n")
 			}
 		}
 	}
 	args := at(container, "args").([]any)
-	c, err := config.Load(filepath.Join(root, args[len(args)-1].(string)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	grace, serves := at(pod, "terminationGracePeriodSeconds").(int)
-	if !serves {
-		return // a job
-	}
-	if drain := c.Limits.DrainDelay +
-		c.Limits.DrainTimeout; drain.Seconds() >= float64(grace) {
-		t.Errorf("draining takes up to %v, longer than the pod's grace", drain)
-	}
+	return filepath.Join(root, args[len(args)-1].(string))
 }
 
 // holdManifests has every manifest of a text read by Kubernetes' own types.

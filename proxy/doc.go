@@ -3,7 +3,7 @@
 // An application keeps its S3 client and points it at Sealfront; Sealfront gives any S3-compatible store behind it the
 // encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte or a key.
 //
-//	S3 client ──TLS, SigV4──▶ sealfront ──SigV4, sealed objects──▶ any S3 store
+//	S3 client ──TLS, SigV4──▶ sealfront ──sealed objects──▶ any S3 store
 //	                              │
 //	                              └──GenerateDataKey, Decrypt──▶ KMS
 //
@@ -84,6 +84,16 @@
 // following commands means that every key, or with --shard every key of the shard, was seen; what no listing shows is
 // reported (TestNamesThatTheStoreGarbles, TestAShardFailsByItsOwnKeys).
 //
+//	sealfront attest s3://BUCKET[/PREFIX] [--sample N | --full] [--out DIR]
+//	sealfront attest record STATEMENT
+//
+// A signed statement over a scan past the proxy, through the store's eyes: that every object, older version and upload
+// in progress is sealed, under which KMS keys and bucket keys, what opens with KMS and not without it, and what is not
+// proven. DIR gets the statement, a page for people, and a list of all that was seen; findings are a line each on
+// stdout, and exit status 1 means that there are some, or that nothing opened. The admin address shows the public key,
+// and the audit log notes the statement, by record where no replica ran (TestAttestNamesExactlyWhatIsNotSealed).
+// crypto/testdata/check_statement.py checks statements.
+//
 //	sealfront rewrap s3://BUCKET[/PREFIX] [--kms-key ARN]
 //
 // Wrap every data key again, under a fresh bucket key of the object's KMS key, or of the one that is named, as SSE-KMS.
@@ -129,6 +139,7 @@
 //
 //	sealfront kms --config FILE
 //	sealfront kms config check FILE
+//	sealfront kms config schema
 //	sealfront kms root FILE
 //	sealfront kms verify --config FILE [--backup BACKUP]
 //	sealfront kms backup --config FILE BACKUP
@@ -188,6 +199,8 @@
 //	GET  /debug/pprof/       Go profiles
 //	GET  /                   a page for people; GET /status is what it shows, as JSON
 //	GET  /explain?…          which rule decides about a request, as the command explain
+//	GET  /attestation        the public key of signed statements, and where the audit log's chain stands
+//	POST /attestation        note a signed statement in the audit log
 //	GET  /keys               bucket keys in this replica's memory, never their bytes
 //	POST /keys/drop          forget bucket keys, all or those of ?kms-key=ARN, here and, through a record in the
 //	                         store, in every replica
@@ -233,10 +246,10 @@
 //	   ▼         ▼               ▼          ▼       ▼                        ▼
 //	policy     crypto     policy, crypto  sigv4   crypto                   sigv4
 //
-//	 keyserver: keyservice, the roots of keyroot, and audit, config, health, metrics, store; command serves it
+//	 keyserver: keyservice, the roots of keyroot, and admin, audit, config, health, metrics, status, store
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
-//	 access: sts, webidentity; gateway: sts; config: webidentity
+//	 access: roles, sts, webidentity; keyserver: roles, session, sts, webidentity; gateway: sts; config: webidentity
 //	 conn and store: socket
 //
 // xmldoc, below all of them, reads the XML of clients and stores within bounds; policy, s3, objects, gateway, store,
@@ -250,7 +263,8 @@
 //     gets its permission from access, calls objects, and writes the answer.
 //   - keyring caches bucket keys; awskms calls KMS for them; keyservice is a KMS, embedded or served by
 //     keyserver, and called over the wire; keyroot has what its records are sealed under.
-//   - sts has STS's wire format, and is pure; webidentity verifies the tokens with which workloads assume roles.
+//   - sts has STS's wire format, and is pure; webidentity verifies the tokens with which workloads assume roles; roles
+//     has what a role's trust says of them.
 //   - session makes session tokens and temporary credentials; state has records, sealed, in the store; store is the
 //     client of the store;
 //     localstore is an embedded store and memstore one for load tests, both called over the wire.
@@ -259,7 +273,7 @@
 //     tries what a configuration names; admin is the operator's address; supervisor reports to systemd.
 //   - proxytest is for tests: it starts the program as a process, or many within the test's own.
 //   - tools are the subcommands that work on sealed objects without a client: on objects; migrate alone has a proxy of
-//     its own, which instance opens.
+//     its own, which instance opens. attestation has the signed statement that tools make of a scan, and is pure.
 //   - config has an operator's settings, metrics the metrics, and status the page that shows them.
 //   - audit writes the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it imports
 //     gateway, objects, store and keyring, whose calls it times, and none of them imports it.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,7 +37,7 @@ func dependOnSources(t *testing.T) {
 // startProgram builds the program and starts it over the store and the key service of the flags, with identities of its
 // own. The embedded key service is that of a second one, which was started without a configuration and prints where it
 // is.
-func startProgram(t *testing.T) settings {
+func startProgram(t *testing.T) Settings {
 	t.Helper()
 	var store string
 	switch *storeFlag {
@@ -57,61 +56,61 @@ func startProgram(t *testing.T) settings {
 	dependOnSources(t)
 	quick := start(t, binary, nil, "--data", filepath.Join(dir, "quick"), "--listen", "127.0.0.1:0", "--admin",
 		"127.0.0.1:0")
-	s := settings{
-		addressing: "path", bucket: "conformance--local-az1--x-s3", region: quick["AWS_REGION"],
-		ca:  quick["AWS_CA_BUNDLE"],
-		kms: quick["SEALFRONT_KMS_ENDPOINT"], key: quick["SEALFRONT_KMS_KEY"], keyStates: true,
-		long: sigv4.Credentials{
+	s := Settings{
+		Addressing: "path", Bucket: "conformance--local-az1--x-s3", Region: quick["AWS_REGION"],
+		CA:          quick["AWS_CA_BUNDLE"],
+		KMSEndpoint: quick["SEALFRONT_KMS_ENDPOINT"], Key: quick["SEALFRONT_KMS_KEY"],
+		Credentials: sigv4.Credentials{
 			AccessKeyID: quick["AWS_ACCESS_KEY_ID"], SecretAccessKey: quick["AWS_SECRET_ACCESS_KEY"],
 		},
-		limited: make(map[string]*credential),
+		Limited: make(map[string]sigv4.Credentials),
 	}
 	for _, name := range []string{"reader", "nokms", "nobody"} {
-		s.limited[name] = &credential{
-			Credentials: sigv4.Credentials{
-				AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "-secret",
-			},
+		s.Limited[name] = sigv4.Credentials{
+			AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "-secret",
 		}
 	}
 	serviceKey := ""
 	if *storeFlag == "minio" {
-		s.lacks = conditionalDelete
+		s.Lacks = conditionalDelete
+	} else {
+		s.Lacks = "versioning"
 	}
 	switch *keysFlag {
 	case "embedded":
-		s.embeddedKeys = true
+		s.EmbeddedKeys = true
 	case "moto":
-		s.kms, s.keyStates = startMoto(t), false
-		s.key = ""
+		s.KMSEndpoint, s.StatelessKeys = startMoto(t), true
+		s.Key = ""
+	case "sealfront":
+		s.KMSEndpoint, s.Key = startKeyService(t, binary, dir, &s.Credentials), ""
 	default:
-		t.Fatalf("-kms %q is neither embedded nor moto", *keysFlag)
+		t.Fatalf("-kms %q is none of embedded, moto, sealfront", *keysFlag)
 	}
-	k := &keyService{
-		endpoint: s.kms, region: s.region, signer: &s.long, client: http.DefaultClient, arns: make(map[string]string),
-	}
-	for _, arn := range []*string{&serviceKey, &s.key} {
-		made, err := k.make("$OTHER")
+	for _, arn := range []*string{&serviceKey, &s.Key} {
+		made, err := s.MakeKey()
 		if err != nil {
 			t.Fatal(err)
 		}
 		*arn = made
 	}
 	file := filepath.Join(dir, "sealfront.yaml")
-	text := fmt.Sprintf(configuration, filepath.Join(dir, "configured"), store, s.kms, s.region, s.long.AccessKeyID,
-		s.long.SecretAccessKey, serviceKey,
-		s.long.AccessKeyID, s.long.SecretAccessKey)
-	s.ca = filepath.Join(dir, "server.pem")
-	writeCertificate(t, s.ca, filepath.Join(dir, "server.key"))
+	text := fmt.Sprintf(configuration, filepath.Join(dir, "configured"), store, s.KMSEndpoint, s.Region,
+		s.Credentials.AccessKeyID,
+		s.Credentials.SecretAccessKey, serviceKey,
+		s.Credentials.AccessKeyID, s.Credentials.SecretAccessKey)
+	s.CA = filepath.Join(dir, "server.pem")
+	writeCertificate(t, s.CA, filepath.Join(dir, "server.key"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	exports := start(t, binary, nil, "serve", "--config", file)
-	s.endpoint, s.plain, s.admin = exports["AWS_ENDPOINT_URL"], exports["SEALFRONT_HTTP_URL"],
+	s.Endpoint, s.HTTPEndpoint, s.Admin = exports["AWS_ENDPOINT_URL"], exports["SEALFRONT_HTTP_URL"],
 		exports["SEALFRONT_ADMIN"]
-	if *addressingFlag == "virtual" { // and a control endpoint in path style beside it, as Amazon S3 has it
+	if given.Addressing == "virtual" { // and a control endpoint in path style beside it, as Amazon S3 has it
 		local := strings.NewReplacer("127.0.0.1", "localhost")
-		s.addressing, s.control, s.endpoint, s.plain = "virtual", s.endpoint, local.Replace(s.endpoint),
-			local.Replace(s.plain)
+		s.Addressing, s.ControlEndpoint, s.Endpoint, s.HTTPEndpoint = "virtual", s.Endpoint, local.Replace(s.Endpoint),
+			local.Replace(s.HTTPEndpoint)
 	}
 	return s
 }
@@ -142,6 +141,30 @@ identities:
     access_key: AKIANOBODY
     secret_key: nobody-secret
     policy: []
+`
+
+// startKeyService starts the program's key service for production, by its own command, and returns its URL.
+func startKeyService(t *testing.T, binary, dir string, operator *sigv4.Credentials) string {
+	t.Helper()
+	root, file := filepath.Join(dir, "root.key"), filepath.Join(dir, "kms.yaml")
+	if out, err := exec.Command(binary, "kms", "root", root).CombinedOutput(); err != nil {
+		t.Fatalf("make a root key: %v\n%s", err, out)
+	}
+	text := fmt.Sprintf(keyConfiguration, filepath.Join(dir, "records"), root, operator.AccessKeyID,
+		operator.SecretAccessKey)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return start(t, binary, nil, "kms", "--config", file)["SEALFRONT_KMS_ENDPOINT"]
+}
+
+const keyConfiguration = `
+listen: {https: "", http: "127.0.0.1:0"}
+records: {dir: %q}
+root: main
+roots: [{name: main, kind: file, file: %q}]
+identities:
+  - {name: operator, access_key: %s, secret_key: %s, policy: [{effect: Allow, action: "kms:*", resource: "*"}]}
 `
 
 // start runs the program until the test ends, and returns what it exports once it is ready.
@@ -222,17 +245,4 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
-}
-
-// dropKeys has the program forget its cached bucket keys.
-func (c *check) dropKeys() {
-	c.Helper()
-	h, err := http.NewRequestWithContext(c.Context(), http.MethodPost, c.admin+"/keys/drop", nil)
-	c.ok(err)
-	resp, err := c.client.Do(h)
-	c.ok(err)
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusNoContent {
-		c.Fatalf("POST /keys/drop: %s", resp.Status)
-	}
 }

@@ -67,8 +67,10 @@ func made(t testing.TB, url, body string) (id, arn string) {
 	return m["KeyId"].(string), m["Arn"].(string)
 }
 
-func TestActions(t *testing.T) {
-	url := serve(t, open(t, options(t.TempDir())))
+func TestActions(t *testing.T) { actions(t, embedded) }
+
+func actions(t *testing.T, p place) {
+	url := serve(t, open(t, p.options(t)))
 	id, arn := made(t, url, `{}`)
 	rsa, _ := made(t, url, `{"KeySpec":"RSA_2048","KeyUsage":"ENCRYPT_DECRYPT"}`)
 	signing, _ := made(t, url, `{"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"}`)
@@ -187,8 +189,10 @@ func TestActions(t *testing.T) {
 }
 
 // What is true of a blob: it belongs to one key and one context, and to no other.
-func TestBlobsAreBound(t *testing.T) {
-	url := serve(t, open(t, options(t.TempDir())))
+func TestBlobsAreBound(t *testing.T) { blobsAreBound(t, embedded) }
+
+func blobsAreBound(t *testing.T, p place) {
+	url := serve(t, open(t, p.options(t)))
 	id, arn := made(t, url, `{}`)
 	other, _ := made(t, url, `{}`)
 	seal := func(context string) string {

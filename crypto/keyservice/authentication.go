@@ -1,6 +1,7 @@
 package keyservice
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"net/http"
@@ -10,8 +11,9 @@ import (
 	"sealfront/sigv4"
 )
 
-// authenticate checks the signature, which must cover the body, and returns the caller with its access key id.
-func (s *Service) authenticate(r *http.Request, body []byte) (Caller, string, *Error) {
+// authenticate checks the signature for one of the service names, which must cover the body, and returns the caller,
+// who has a name or an ARN.
+func (s *Service) authenticate(r *http.Request, body []byte, service string) (Caller, error) {
 	path, query, _ := strings.Cut(r.RequestURI, "?")
 	m := &sigv4.Message{Method: []byte(r.Method), Path: []byte(path), Query: []byte(query)}
 	m.Header = append(m.Header, sigv4.Field{Name: []byte("Host"), Value: []byte(r.Host)})
@@ -29,26 +31,71 @@ func (s *Service) authenticate(r *http.Request, body []byte) (Caller, string, *E
 		}
 	}
 	var a sigv4.Authentication
-	if err := s.verifier.Read(m, &a, "kms"); err != nil {
-		return Caller{}, "", refusal(err)
+	verifier := s.verifiers[service]
+	if err := verifier.Read(m, &a, service); err != nil {
+		return Caller{}, refusal(err)
 	}
 	sum := sha256.Sum256(body)
 	switch {
 	case a.Kind != sigv4.Header:
-		return Caller{}, "", fail("MissingAuthenticationTokenException", "Missing Authentication Token")
+		return Caller{}, fail("MissingAuthenticationTokenException", "Missing Authentication Token")
 	case a.Payload == sigv4.PayloadBody:
 		a.SetPayloadHash(&sum)
 	case a.Payload != sigv4.PayloadHash || a.CheckPayload(&sum) != nil:
-		return Caller{}, "", fail("InvalidSignatureException", signatureText)
+		return Caller{}, fail("InvalidSignatureException", signatureText)
 	}
-	caller, known := s.o.Callers(string(a.AccessKeyID), r.Header.Get("X-Amz-Security-Token"))
-	if !known || caller.Secret == "" {
-		return Caller{}, "", fail("UnrecognizedClientException", "The security token included in the request is invalid.")
+	caller, err := s.caller(r.Context(), string(a.AccessKeyID), r.Header.Get("X-Amz-Security-Token"))
+	if err != nil {
+		return Caller{}, err
 	}
-	if err := s.verifier.Check(m, &a, caller.Secret); err != nil {
-		return Caller{}, "", refusal(err)
+	if err := verifier.Check(m, &a, caller.Secret); err != nil {
+		return Caller{}, refusal(err)
 	}
-	return caller, string(a.AccessKeyID), nil
+	return caller, nil
+}
+
+// caller is who has an access key id, with a session token or "".
+func (s *Service) caller(ctx context.Context, accessKeyID, token string) (caller Caller, err error) {
+	known := true
+	if token != "" && s.o.Sessions != nil {
+		caller, err = s.o.Sessions(ctx, accessKeyID, token)
+	} else {
+		caller, known = s.o.Callers(accessKeyID, token)
+	}
+	switch {
+	case err != nil:
+		return Caller{}, err
+	case !known || caller.Secret == "":
+		return Caller{}, fail("UnrecognizedClientException", "The security token included in the request is invalid.")
+	case caller.Name == "" && caller.ARN == "":
+		caller.Name = accessKeyID
+	}
+	return caller, nil
+}
+
+// AuthenticateSTS finds who signed a request for the service sts, whose whole body this is. Errors are an *Error in
+// KMS's names, or those of Options.Sessions.
+func (s *Service) AuthenticateSTS(r *http.Request, body []byte) (Caller, error) {
+	caller, err := s.authenticate(r, body, stsService)
+	if err == nil && caller.ARN == "" {
+		caller.ARN = "arn:aws:iam::" + s.o.Account + ":user/" + caller.Name
+	}
+	return caller, err
+}
+
+// The names of services in signatures.
+const (
+	kmsService = "kms"
+	stsService = "sts"
+)
+
+// newVerifiers makes a verifier for each service. SDKs sign for STS in the client's Region or as for the global endpoint.
+func newVerifiers(o *Options) map[string]*sigv4.Verifier {
+	regions := append([]string{o.Region}, o.Earlier...)
+	return map[string]*sigv4.Verifier{
+		kmsService: sigv4.NewVerifier(sigv4.Options{Regions: regions, Now: o.Now}),
+		stsService: sigv4.NewVerifier(sigv4.Options{Regions: append(regions, "us-east-1", "aws-global"), Now: o.Now}),
+	}
 }
 
 const signatureText = "The request signature we calculated does not match the signature you provided. Check your AWS " +

@@ -14,7 +14,6 @@ type call struct {
 	*Service
 	ctx       context.Context
 	caller    Caller
-	user      string // the caller's name in ARNs
 	requestID string
 
 	about string // the key that it is about, for the observer

@@ -13,7 +13,9 @@ import (
 
 // Callers have policies of their own: a key policy leaves it to them what the account may, a Deny of theirs wins, and a
 // key policy that names a caller is enough.
-func TestCallersPolicies(t *testing.T) {
+func TestCallersPolicies(t *testing.T) { callersPolicies(t, embedded) }
+
+func callersPolicies(t *testing.T, p place) {
 	policies := map[string][]keyservice.Statement{
 		accessKey: {{Effect: "Allow", Action: []string{"kms:*"}, Resource: []string{"*"}}},
 		"user": {
@@ -23,7 +25,7 @@ func TestCallersPolicies(t *testing.T) {
 		"named":  {},
 		"denied": {{Effect: "Deny", Action: []string{"kms:*"}, Resource: []string{"*"}}},
 	}
-	o := options(t.TempDir())
+	o := p.options(t)
 	o.Callers = func(id, _ string) (keyservice.Caller, bool) {
 		statements, ok := policies[id]
 		may, faults := keyservice.CompilePolicy(statements)

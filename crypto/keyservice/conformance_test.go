@@ -22,17 +22,19 @@ import (
 // emulator (moto), through the client that the proxy uses. enforces reports whether key states are enforced, which moto
 // doesn't do; it also leaves out a key usage that wasn't asked for, and has another word for a blob of another key.
 func TestSameBehaviourAsAnotherKMS(t *testing.T) {
-	t.Run("keyservice", func(t *testing.T) {
-		url := serve(t, open(t, options(t.TempDir())))
-		behave(t, url, true)
-		administer(t, url, true)
-	})
+	t.Run("keyservice", func(t *testing.T) { sameBehaviour(t, embedded) })
 	t.Run("moto", func(t *testing.T) {
 		t.Parallel() // it takes seconds to start
 		url := moto(t)
 		behave(t, url, false)
 		administer(t, url, false)
 	})
+}
+
+func sameBehaviour(t *testing.T, p place) {
+	url := serve(t, open(t, p.options(t)))
+	behave(t, url, true)
+	administer(t, url, true)
 }
 
 func behave(t *testing.T, url string, enforces bool) {

@@ -127,8 +127,12 @@ func (s *Service) newKey(description, spec, usage string, multiRegion bool) (*ke
 	return k, nil
 }
 
-// manage makes a new key one that AWS manages.
-func (k *key) manage() { k.AWSManaged = true }
+// manage makes a new key one that AWS manages, and that rotates every so many days; 0: it does not.
+func (k *key) manage(rotates int) {
+	if k.AWSManaged = true; rotates > 0 {
+		k.RotationPeriod, k.NextRotation = rotates, k.Created.AddDate(0, 0, rotates)
+	}
+}
 
 func (s *Service) arn(resource string) string {
 	return "arn:aws:kms:" + s.o.Region + ":" + s.o.Account + ":" + resource

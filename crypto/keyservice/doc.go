@@ -8,7 +8,8 @@
 // embedded key service of the quick start and of tests, in a folder with a root key file (Options.Dir). Whoever has the
 // root and the records has the keys: the embedded one is no hardware module.
 //
-// A caller is the user arn:aws:iam::ACCOUNT:user/NAME. Caller.May is what IAM says of him; without it, everything. Key
+// A caller is the user arn:aws:iam::ACCOUNT:user/NAME, or a session of a role, whom key policies and grants name by the
+// session's ARN or by the role's. Caller.May is what IAM says of him; without it, everything. Key
 // policies are evaluated, what they leave to the account is May's to allow, and grants where those say nothing. A Deny
 // of either wins. Tags are kept and decide nothing. Of the policy language there is only what keypolicy.go lists: the
 // rest is refused with MalformedPolicyDocumentException, never ignored. So are grants to services and constraints on
@@ -36,12 +37,16 @@
 //
 //   - Key states, error names and the ways to name a key are those of KMS: TestActions, TestAgainstTheSDK, and
 //     TestSameBehaviourAsAnotherKMS, which also runs against another emulator where there is one.
+//   - What holds over one root holds over every other: a file, Transit of a real Vault, KMS of two makes, and with the
+//     build tag pkcs11 an HSM: TestTheSuiteOverEveryRoot.
 //   - Keys of every kind are described as KMS describes them, also after a restart: TestKindsOfKeys,
 //     TestAKeyPendingImportStaysSo, TestTheKeyThatAWSManages, TestKeysOfOtherAccounts.
 //   - A key policy is enforced whole, or refused: TestKeyPolicies.
 //   - A blob opens only under its key and with the very encryption context: TestBlobsAreBound, FuzzDecrypt.
 //   - A rotated key seals under new material and opens what it sealed before: TestRotatedKeysOpenWhatTheySealedBefore.
 //   - A key whose rotation is enabled rotates when it is due: TestKeysRotateByThemselves.
+//   - What is said of a role holds for its sessions: TestSessionsOfRolesAreCallers. All services have the keys that
+//     tokens of sessions are sealed under, and nobody else has: TestSessionKeys.
 //   - A grant permits its operations to its grantee under its constraints, against no Deny, and can be handed on as far
 //     as it goes: TestGrantsThatPermit.
 //   - Material is imported once for ever, ends when it should, and by any replica: TestKeyMaterialIsImported.

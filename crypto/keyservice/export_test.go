@@ -6,5 +6,6 @@ func PolicyAllows(text, caller, action string, context map[string]string) (allow
 	if failure != nil {
 		return false, false
 	}
-	return p.decide(caller, action, context) >= delegated && p.decide(caller, action, context) != denied, true
+	v := p.decide(principal{arn: caller}, action, context)
+	return v >= delegated && v != denied, true
 }

@@ -35,7 +35,7 @@ var grantOperations = map[string]bool{
 }
 
 // permits reports whether the grant lets a caller take an action with an encryption context.
-func (g *grant) permits(caller, action string, context map[string]string) bool {
+func (g *grant) permits(caller principal, action string, context map[string]string) bool {
 	usesContext, known := grantOperations[action]
 	if !known || !is(g.Grantee, caller) || !slices.Contains(g.Operations, action) {
 		return false
@@ -43,9 +43,9 @@ func (g *grant) permits(caller, action string, context map[string]string) bool {
 	return !usesContext || g.Constraints.hold(context)
 }
 
-// is reports whether a principal is the caller, or the root of its account.
-func is(principal, caller string) bool {
-	return principal == caller || strings.HasSuffix(principal, ":root") && accountOf(principal) == accountOf(caller)
+// is reports whether a principal that a grant names is the caller, or the root of its account.
+func is(named string, caller principal) bool {
+	return caller.is(named) || strings.HasSuffix(named, ":root") && accountOf(named) == caller.account()
 }
 
 func (c *constraints) hold(context map[string]string) bool {

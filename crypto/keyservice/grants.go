@@ -90,7 +90,7 @@ func (c *call) createGrant(in *createGrantInput) (*createdGrant, error) {
 			return disabled(k.ARN)
 		}
 		caller := c.callerOf(k)
-		made.Issuer = "arn:aws:iam::" + accountOf(caller) + ":root"
+		made.Issuer = "arn:aws:iam::" + caller.account() + ":root"
 		if failure := c.mayHandOn(k, &made); failure != nil {
 			return failure
 		}

@@ -11,8 +11,10 @@ import (
 	"sealfront/crypto/keyservice"
 )
 
-func TestGrantsThatPermit(t *testing.T) {
-	o := options(t.TempDir())
+func TestGrantsThatPermit(t *testing.T) { grantsThatPermit(t, embedded) }
+
+func grantsThatPermit(t *testing.T, p place) {
+	o := p.options(t)
 	o.Callers = keyservice.Anyone(func(id string) (string, bool) {
 		return secretKey, slices.Contains([]string{accessKey, "worker", "other", "retirer"}, id)
 	})

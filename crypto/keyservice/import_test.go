@@ -14,8 +14,10 @@ import (
 )
 
 // Material is imported by one replica with what another has given, ends when it should, and can't be exchanged.
-func TestKeyMaterialIsImported(t *testing.T) {
-	now, m, root := &clock{}, newMemory(), newRoot(t)
+func TestKeyMaterialIsImported(t *testing.T) { keyMaterialIsImported(t, embedded) }
+
+func keyMaterialIsImported(t *testing.T, p place) {
+	now, m, root := &clock{}, newMemory(), p.root(t)
 	o := replica(m, root)
 	o.Now = now.now
 	a, b, ctx := newDesk(t, o), newDesk(t, o), t.Context()

@@ -15,7 +15,7 @@ import (
 // no policy is enforced by halves. A statement has
 //
 //	Effect     Allow or Deny
-//	Principal  "*", or {"AWS": …} with "*", an account id, its root, or users and roles by their ARN
+//	Principal  "*", or {"AWS": …} with "*", an account id, its root, or users, roles and sessions of roles by their ARN
 //	Action     kms:… with * and ?
 //	Resource   "*", which is the key
 //	Condition  StringEquals and StringLike on kms:EncryptionContext:NAME and kms:CallerAccount
@@ -34,8 +34,6 @@ type condition struct {
 }
 
 const maxPolicy = 32 << 10 // bytes
-
-var principalForm = regexp.MustCompile(`^(\*|[0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|user/[^*?]+|role/[^*?]+))$`)
 
 // defaultPolicy lets the account do everything, as that of KMS does.
 func defaultPolicy(account string) string {
@@ -115,7 +113,7 @@ func readStatement(text []byte) (*statement, error) {
 	}
 	if s.principals, err = texts(principal); err != nil ||
 		slices.ContainsFunc(s.principals, func(p string) bool { return !principalForm.MatchString(p) }) {
-		return nil, errors.New("element Principal names something else than accounts, users and roles")
+		return nil, errors.New("element Principal names something else than accounts, users, roles and their sessions")
 	}
 	actions, err := texts(m["Action"])
 	if err != nil {
@@ -184,7 +182,7 @@ const (
 )
 
 // decide evaluates the policy for a caller, an action ("Decrypt") and an encryption context. Deny wins.
-func (p keyPolicy) decide(caller, action string, context map[string]string) verdict {
+func (p keyPolicy) decide(caller principal, action string, context map[string]string) verdict {
 	found := unstated
 	for i := range p {
 		if s := &p[i]; s.concerns(caller, action, context) {
@@ -198,17 +196,17 @@ func (p keyPolicy) decide(caller, action string, context map[string]string) verd
 }
 
 // allows is what a statement that concerns a caller, and doesn't deny, gives.
-func (s *statement) allows(caller string) verdict {
-	if slices.ContainsFunc(s.principals, func(p string) bool { return p == "*" || p == caller }) {
+func (s *statement) allows(caller principal) verdict {
+	if slices.ContainsFunc(s.principals, func(p string) bool { return p == "*" || caller.is(p) }) {
 		return allowed
 	}
 	return delegated
 }
 
-func (s *statement) concerns(caller, action string, context map[string]string) bool {
-	account := accountOf(caller)
+func (s *statement) concerns(caller principal, action string, context map[string]string) bool {
+	account := caller.account()
 	if !slices.ContainsFunc(s.principals, func(p string) bool {
-		return p == "*" || p == caller || p == account ||
+		return p == "*" || caller.is(p) || p == account ||
 			strings.HasPrefix(p, "arn:") && strings.HasSuffix(p, ":iam::"+account+":root")
 	}) {
 		return false

@@ -6,9 +6,11 @@ import (
 )
 
 // A policy is enforced whole, or refused.
-func TestKeyPolicies(t *testing.T) {
-	dir := t.TempDir()
-	url := serve(t, open(t, options(dir)))
+func TestKeyPolicies(t *testing.T) { keyPolicies(t, embedded) }
+
+func keyPolicies(t *testing.T, p place) {
+	o := p.options(t)
+	url := serve(t, open(t, o))
 	id, arn := made(t, url, `{}`)
 	put := func(policy, more string) (failure, message string) {
 		_, failure, answer := call(t, url, "PutKeyPolicy", `{"KeyId":"`+id+`","Policy":`+quoted(policy)+more+`}`)
@@ -105,7 +107,7 @@ func TestKeyPolicies(t *testing.T) {
 		if got := generate(url, bucket); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
-		if got := generate(serve(t, open(t, options(dir))), bucket); got != c.want {
+		if got := generate(serve(t, open(t, o)), bucket); got != c.want {
 			t.Errorf("%s, after a restart: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -187,8 +189,10 @@ func TestKeyPolicies(t *testing.T) {
 	}
 }
 
-func TestAliasesGoAway(t *testing.T) {
-	url := serve(t, open(t, options(t.TempDir())))
+func TestAliasesGoAway(t *testing.T) { aliasesGoAway(t, embedded) }
+
+func aliasesGoAway(t *testing.T, p place) {
+	url := serve(t, open(t, p.options(t)))
 	id, arn := made(t, url, `{}`)
 	if _, failure, _ := call(t, url, "CreateAlias", `{"AliasName":"alias/mine","TargetKeyId":"`+id+
 		`"}`); failure != "" {

@@ -19,9 +19,11 @@ func describe(t *testing.T, url, key string) map[string]any {
 
 // Every kind of key that KMS makes exists, is described as KMS describes it, and only symmetric ones make data keys;
 // all that stays after a restart.
-func TestKindsOfKeys(t *testing.T) {
-	dir := t.TempDir()
-	url := serve(t, open(t, options(dir)))
+func TestKindsOfKeys(t *testing.T) { kindsOfKeys(t, embedded) }
+
+func kindsOfKeys(t *testing.T, p place) {
+	o := p.options(t)
+	url := serve(t, open(t, o))
 	type kind struct{ name, input, algorithms, use string }
 	kinds := []kind{
 		{"symmetric", `{}`, `"EncryptionAlgorithms":["SYMMETRIC_DEFAULT"]`, ""},
@@ -65,6 +67,9 @@ func TestKindsOfKeys(t *testing.T) {
 		},
 	}
 	arns := make([]string, len(kinds))
+	if o.Dir == "" { // keys of other accounts are the folder's alone
+		kinds = kinds[:len(kinds)-1]
+	}
 	check := func(t *testing.T, url string) {
 		for i, k := range kinds {
 			if k.algorithms != "" {
@@ -83,15 +88,17 @@ func TestKindsOfKeys(t *testing.T) {
 		_, arns[i] = made(t, url, k.input)
 	}
 	check(t, url)
-	check(t, serve(t, open(t, options(dir))))
+	check(t, serve(t, open(t, o)))
 	if _, failure, answer := call(t, url, "Decrypt", `{"KeyId":"`+arns[9]+
 		`","CiphertextBlob":"AAAA"}`); failure != "InvalidKeyUsageException" {
 		t.Errorf("Decrypt with an HMAC key: %v", answer)
 	}
 }
 
-func TestAKeyPendingImportStaysSo(t *testing.T) {
-	url := serve(t, open(t, options(t.TempDir())))
+func TestAKeyPendingImportStaysSo(t *testing.T) { aKeyPendingImportStaysSo(t, embedded) }
+
+func aKeyPendingImportStaysSo(t *testing.T, p place) {
+	url := serve(t, open(t, p.options(t)))
 	id, arn := made(t, url, `{"Origin":"EXTERNAL"}`)
 	for _, action := range []string{"EnableKey", "DisableKey"} {
 		if _, failure, answer := call(t, url, action, `{"KeyId":"`+id+`"}`); failure != "KMSInvalidStateException" ||
@@ -113,9 +120,11 @@ func TestAKeyPendingImportStaysSo(t *testing.T) {
 }
 
 // alias/aws/s3 comes to be when it is described; nobody but S3 could use it, and nobody changes it.
-func TestTheKeyThatAWSManages(t *testing.T) {
-	dir := t.TempDir()
-	url := serve(t, open(t, options(dir)))
+func TestTheKeyThatAWSManages(t *testing.T) { theKeyThatAWSManages(t, embedded) }
+
+func theKeyThatAWSManages(t *testing.T, p place) {
+	o := p.options(t)
+	url := serve(t, open(t, o))
 	if _, failure, _ := call(t, url, "GenerateDataKey",
 		`{"KeyId":"alias/aws/s3","KeySpec":"AES_256"}`); failure != "NotFoundException" {
 		t.Errorf("before it is described: %s", failure)
@@ -125,7 +134,7 @@ func TestTheKeyThatAWSManages(t *testing.T) {
 	if m["KeyManager"] != "AWS" || m["KeyState"] != "Enabled" || m["KeySpec"] != "SYMMETRIC_DEFAULT" {
 		t.Errorf("%v", m)
 	}
-	again := serve(t, open(t, options(dir)))
+	again := serve(t, open(t, o))
 	for _, name := range []string{"alias/aws/s3", "arn:aws:kms:us-west-2:123456789012:alias/aws/s3", arn} {
 		if other := describe(t, again, name); other["Arn"] != arn || other["KeyManager"] != "AWS" {
 			t.Errorf("%s after a restart: %v", name, other)

@@ -37,8 +37,10 @@ func found(t *testing.T, k *keyservice.Keeper, b *keyservice.Backup) (*keyservic
 	return tally, list
 }
 
-func TestVerifyFindsEveryDamage(t *testing.T) {
-	m, root := newMemory(), newRoot(t)
+func TestVerifyFindsEveryDamage(t *testing.T) { verifyFindsEveryDamage(t, embedded) }
+
+func verifyFindsEveryDamage(t *testing.T, p place) {
+	m, root := newMemory(), p.root(t)
 	d := newDesk(t, replica(m, root))
 	arn, _ := d.key(t)
 	other, _ := d.key(t)
@@ -101,8 +103,10 @@ func TestVerifyFindsEveryDamage(t *testing.T) {
 	}
 }
 
-func TestBackupAndRestore(t *testing.T) {
-	m, root := newMemory(), newRoot(t)
+func TestBackupAndRestore(t *testing.T) { backupAndRestore(t, embedded) }
+
+func backupAndRestore(t *testing.T, p place) {
+	m, root := newMemory(), p.root(t)
 	d := newDesk(t, replica(m, root))
 	_, blob := d.key(t)
 	arn, _ := d.key(t)
@@ -150,8 +154,10 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
-func TestRerootGoesOnWhereItEnded(t *testing.T) {
-	m, old, fresh := newMemory(), newRoot(t), newRoot(t)
+func TestRerootGoesOnWhereItEnded(t *testing.T) { rerootGoesOnWhereItEnded(t, embedded) }
+
+func rerootGoesOnWhereItEnded(t *testing.T, p place) {
+	m, old, fresh := newMemory(), p.root(t), p.root(t)
 	d := newDesk(t, replica(m, old, fresh))
 	var blobs [][]byte
 	for range 3 {

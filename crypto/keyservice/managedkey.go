@@ -2,7 +2,8 @@ package keyservice
 
 func (c *call) describeKey(in *keyInput) (*describedKey, error) {
 	if in.KeyId == managedAlias || in.KeyId == c.arn(managedAlias) {
-		if err := c.makeManagedKey(); err != nil {
+		if err := c.makeManagedKey(managedAlias, "Default key that protects my S3 objects when no other key is defined",
+			0); err != nil {
 			return nil, err
 		}
 	}
@@ -16,24 +17,25 @@ func (c *call) describeKey(in *keyInput) (*describedKey, error) {
 // managedAlias names the key that AWS manages for S3. As in KMS, it is made when it is described for the first time.
 const managedAlias = "alias/aws/s3"
 
-func (c *call) makeManagedKey() error {
-	st, err := c.view(c.o.Freshness, managedAlias)
-	if err != nil || st.Aliases[managedAlias] != nil {
+// makeManagedKey makes a key that nobody may use with its alias, unless it is there. It rotates every so many days; 0:
+// it doesn't.
+func (c *call) makeManagedKey(name, description string, rotates int) error {
+	st, err := c.view(c.o.Freshness, name)
+	if err != nil || st.Aliases[name] != nil {
 		return err
 	}
-	k, err := c.newKey("Default key that protects my S3 objects when no other key is defined", specSymmetric,
-		usageEncrypt, false)
+	k, err := c.newKey(description, specSymmetric, usageEncrypt, false)
 	if err != nil {
 		return err
 	}
-	k.manage()
+	k.manage(rotates)
 	defer k.wipe()
 	_, err = c.update(func(st *state) *Error {
-		if st.Aliases[managedAlias] == nil {
+		if st.Aliases[name] == nil {
 			st.Keys[k.ID] = k
-			st.Aliases[managedAlias] = &alias{ARN: c.arn(managedAlias), KeyID: k.ID, Created: k.Created}
+			st.Aliases[name] = &alias{ARN: c.arn(name), KeyID: k.ID, Created: k.Created}
 		}
 		return nil
-	}, managedAlias)
+	}, name)
 	return err
 }

@@ -90,6 +90,13 @@ func (m *memory) set(change func(map[string]object)) {
 	change(m.objects)
 }
 
+// copy returns records of their own with the same states.
+func (m *memory) copy() *memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &memory{n: m.n, objects: maps.Clone(m.objects)}
+}
+
 // switchable is a root that can be taken away.
 type switchable struct {
 	keyroot.Root

@@ -1,6 +1,7 @@
 package keyservice
 
 import (
+	"context"
 	"time"
 
 	"sealfront/crypto/keyroot"
@@ -22,6 +23,9 @@ type Options struct {
 	// Callers returns who an access key id belongs to. It is called for every request, by many goroutines. The session
 	// token is what the request was signed with, "" for long-term credentials.
 	Callers func(accessKeyID, sessionToken string) (Caller, bool)
+	// Sessions, if set, returns in place of Callers who temporary credentials belong to, for requests with a session
+	// token. An *Error that it returns is the answer, and any other error is KMSInternalException.
+	Sessions func(ctx context.Context, accessKeyID, sessionToken string) (Caller, error)
 
 	// Lifetime is how long an opened record stays in memory after its root was called last; default 300 s.
 	Lifetime time.Duration
@@ -45,6 +49,8 @@ type Caller struct {
 	// in place of it.
 	Name string
 	ARN  string
+	// Role is the ARN of the role whose session the caller is; key policies and grants that name the role mean it, too.
+	Role string
 	// May decides by the caller's own policies; nil: everything is allowed. resource is the ARN of a key or an alias, or *.
 	May func(action, resource string, context map[string]string) Effect
 }

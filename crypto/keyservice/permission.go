@@ -69,21 +69,21 @@ func (c *call) arnOf(account string) string {
 	if c.caller.ARN != "" {
 		return c.caller.ARN
 	}
-	return "arn:aws:iam::" + account + ":user/" + c.user
+	return "arn:aws:iam::" + account + ":user/" + c.caller.Name
 }
 
-func notAuthorized(caller, action, arn string) *Error {
+func notAuthorized(caller principal, action, arn string) *Error {
 	return fail("AccessDeniedException", "User: %s is not authorized to perform: kms:%s on resource: %s because no "+
-		"resource-based policy allows the kms:%s action", caller, action, arn, action)
+		"resource-based policy allows the kms:%s action", caller.arn, action, arn, action)
 }
 
 // callerOf is the caller as the key's policy sees it. Keys of its own stay its own when the service's account changes.
-func (c *call) callerOf(k *key) string {
+func (c *call) callerOf(k *key) principal {
 	account := c.o.Account
 	if !k.Foreign {
 		account = accountOf(k.ARN)
 	}
-	return c.arnOf(account)
+	return principal{arn: c.arnOf(account), role: c.caller.Role}
 }
 
 // policy is the text of the key's policy.

@@ -60,14 +60,11 @@ func toError(err error) *Error {
 
 // handle authenticates a request and carries out its action.
 func (s *Service) handle(r *http.Request, body []byte, seen *Call) (any, error) {
-	caller, user, failure := s.authenticate(r, body)
-	if failure != nil {
-		return nil, failure
+	caller, err := s.authenticate(r, body, kmsService)
+	if err != nil {
+		return nil, err
 	}
-	if caller.Name != "" {
-		user = caller.Name
-	}
-	c := &call{Service: s, ctx: r.Context(), caller: caller, user: user, requestID: seen.RequestID}
+	c := &call{Service: s, ctx: r.Context(), caller: caller, requestID: seen.RequestID}
 	seen.Caller = c.arnOf(s.o.Account)
 	action, cut := strings.CutPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
 	do := actions[action]

@@ -58,7 +58,11 @@ func (d *desk) opens(t *testing.T, blob []byte) error {
 }
 
 func TestAChangeHoldsAtAllReplicasWithinItsTime(t *testing.T) {
-	now, m, root := &clock{}, newMemory(), newRoot(t)
+	aChangeHoldsAtAllReplicasWithinItsTime(t, embedded)
+}
+
+func aChangeHoldsAtAllReplicasWithinItsTime(t *testing.T, p place) {
+	now, m, root := &clock{}, newMemory(), p.root(t)
 	o := replica(m, root)
 	o.Now = now.now
 	a, b := newDesk(t, o), newDesk(t, o)
@@ -89,8 +93,10 @@ func TestAChangeHoldsAtAllReplicasWithinItsTime(t *testing.T) {
 	}
 }
 
-func TestNothingIsLostBetweenReplicas(t *testing.T) {
-	m, root := newMemory(), newRoot(t)
+func TestNothingIsLostBetweenReplicas(t *testing.T) { nothingIsLostBetweenReplicas(t, embedded) }
+
+func nothingIsLostBetweenReplicas(t *testing.T, p place) {
+	m, root := newMemory(), p.root(t)
 	var desks []*desk
 	for range 3 {
 		desks = append(desks, newDesk(t, replica(m, root)))
@@ -147,8 +153,10 @@ func TestNothingIsLostBetweenReplicas(t *testing.T) {
 }
 
 // With its root away a service opens what is warm until its life ends, and nothing after a restart.
-func TestARootThatIsAway(t *testing.T) {
-	now, m, root := &clock{}, newMemory(), newRoot(t)
+func TestARootThatIsAway(t *testing.T) { aRootThatIsAway(t, embedded) }
+
+func aRootThatIsAway(t *testing.T, p place) {
+	now, m, root := &clock{}, newMemory(), p.root(t)
 	var mu sync.Mutex
 	var seen []keyservice.Call
 	o := replica(m, root)
@@ -202,8 +210,10 @@ func TestARootThatIsAway(t *testing.T) {
 	}
 }
 
-func TestARootThatHangsIsATimeout(t *testing.T) {
-	m, root := newMemory(), newRoot(t)
+func TestARootThatHangsIsATimeout(t *testing.T) { aRootThatHangsIsATimeout(t, embedded) }
+
+func aRootThatHangsIsATimeout(t *testing.T, p place) {
+	m, root := newMemory(), p.root(t)
 	_, blob := newDesk(t, replica(m, root)).key(t)
 	root.take(fmt.Errorf("no answer: %w", context.DeadlineExceeded))
 	if err := newDesk(t, replica(m, root)).opens(t, blob); code(t, err) != "DependencyTimeoutException" {
@@ -213,8 +223,10 @@ func TestARootThatHangsIsATimeout(t *testing.T) {
 
 // Whatever hangs behind a root that has failed, it is called once a second, and a key in use is unwrapped ahead of its
 // end by one call.
-func TestARootIsCalledSeldom(t *testing.T) {
-	now, m, root := &clock{}, newMemory(), newRoot(t)
+func TestARootIsCalledSeldom(t *testing.T) { aRootIsCalledSeldom(t, embedded) }
+
+func aRootIsCalledSeldom(t *testing.T, p place) {
+	now, m, root := &clock{}, newMemory(), p.root(t)
 	o := replica(m, root)
 	o.Now, o.Lifetime = now.now, 5*time.Minute
 	d := newDesk(t, o)
@@ -246,8 +258,10 @@ func TestARootIsCalledSeldom(t *testing.T) {
 	}
 }
 
-func TestSeveralRoots(t *testing.T) {
-	m, old, fresh := newMemory(), newRoot(t), newRoot(t)
+func TestSeveralRoots(t *testing.T) { severalRoots(t, embedded) }
+
+func severalRoots(t *testing.T, p place) {
+	m, old, fresh := newMemory(), p.root(t), p.root(t)
 	_, first := newDesk(t, replica(m, old)).key(t)
 	both := newDesk(t, replica(m, fresh, old))
 	_, second := both.key(t)
@@ -265,8 +279,10 @@ func TestSeveralRoots(t *testing.T) {
 }
 
 // What is known of a store that lies: a state that this service has seen can't be replaced by an older one, nor vanish.
-func TestRollbackIsNoticed(t *testing.T) {
-	now, m, root := &clock{}, newMemory(), newRoot(t)
+func TestRollbackIsNoticed(t *testing.T) { rollbackIsNoticed(t, embedded) }
+
+func rollbackIsNoticed(t *testing.T, p place) {
+	now, m, root := &clock{}, newMemory(), p.root(t)
 	o := replica(m, root)
 	o.Now = now.now
 	d := newDesk(t, o)
@@ -291,8 +307,10 @@ func TestRollbackIsNoticed(t *testing.T) {
 }
 
 // The answer to a write gets lost: what was written counts, and what wasn't is an error.
-func TestLostAnswers(t *testing.T) {
-	m, root := newMemory(), newRoot(t)
+func TestLostAnswers(t *testing.T) { lostAnswers(t, embedded) }
+
+func lostAnswers(t *testing.T, p place) {
+	m, root := newMemory(), p.root(t)
 	d := newDesk(t, replica(m, root))
 	arn, _ := d.key(t)
 	lost := errors.New("connection reset")

@@ -10,8 +10,12 @@ import (
 // What a key sealed before a rotation opens after it, also in a service that reads the file anew. What it seals then
 // doesn't open with the material it had.
 func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
-	dir := t.TempDir()
-	url := serve(t, open(t, options(dir)))
+	rotatedKeysOpenWhatTheySealedBefore(t, embedded)
+}
+
+func rotatedKeysOpenWhatTheySealedBefore(t *testing.T, p place) {
+	o := p.options(t)
+	url := serve(t, open(t, o))
 	id, arn := made(t, url, `{}`)
 	other, _ := made(t, url, `{}`)
 	var blobs, plaintexts []string
@@ -26,12 +30,17 @@ func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
 			append(plaintexts, answer["Plaintext"].(string))
 	}
 	generate()
-	before := t.TempDir()
-	if err := os.CopyFS(before, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Join(before, "root.key"), 0o600); err != nil {
-		t.Fatal(err)
+	before := o
+	if m, ok := o.Records.(*memory); ok {
+		before.Records = m.copy()
+	} else {
+		before.Dir = t.TempDir()
+		if err := os.CopyFS(before.Dir, os.DirFS(o.Dir)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(filepath.Join(before.Dir, "root.key"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for range 3 {
 		if _, failure, answer := call(t, url, "RotateKeyOnDemand", `{"KeyId":"`+id+`"}`); failure != "" ||
@@ -40,7 +49,7 @@ func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
 		}
 		generate()
 	}
-	old := serve(t, open(t, options(before)))
+	old := serve(t, open(t, before))
 	for i, blob := range blobs {
 		want := ""
 		if i > 0 {
@@ -51,7 +60,7 @@ func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
 			t.Errorf("blob made after %d rotations, with the earlier material: %q", i, failure)
 		}
 	}
-	again := serve(t, open(t, options(dir)))
+	again := serve(t, open(t, o))
 	for i, blob := range blobs {
 		for _, service := range []string{url, again} {
 			_, failure, answer := call(t, service, "Decrypt", `{"KeyId":"`+arn+`","CiphertextBlob":"`+blob+
@@ -71,8 +80,10 @@ func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
 	}
 }
 
-func TestKeysThatDoNotRotate(t *testing.T) {
-	url := serve(t, open(t, options(t.TempDir())))
+func TestKeysThatDoNotRotate(t *testing.T) { keysThatDoNotRotate(t, embedded) }
+
+func keysThatDoNotRotate(t *testing.T, p place) {
+	url := serve(t, open(t, p.options(t)))
 	rotate := func(id string) string {
 		t.Helper()
 		_, failure, _ := call(t, url, "RotateKeyOnDemand", `{"KeyId":"`+id+`"}`)

@@ -14,9 +14,11 @@ import (
 )
 
 // The life of a key, as the SDK's client sees it.
-func TestAgainstTheSDK(t *testing.T) {
+func TestAgainstTheSDK(t *testing.T) { againstTheSDK(t, embedded) }
+
+func againstTheSDK(t *testing.T, p place) {
 	now := &clock{}
-	o := options(t.TempDir())
+	o := p.options(t)
 	o.Now = now.now
 	c, ctx := client(serve(t, open(t, o)), accessKey, secretKey), t.Context()
 
@@ -141,8 +143,10 @@ func TestAgainstTheSDK(t *testing.T) {
 	}
 }
 
-func TestListingsHavePages(t *testing.T) {
-	s := open(t, options(t.TempDir()))
+func TestListingsHavePages(t *testing.T) { listingsHavePages(t, embedded) }
+
+func listingsHavePages(t *testing.T, p place) {
+	s := open(t, p.options(t))
 	c, ctx := client(serve(t, s), accessKey, secretKey), t.Context()
 	want := map[string]bool{}
 	for range 7 {

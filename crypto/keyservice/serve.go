@@ -9,12 +9,17 @@ import (
 	"time"
 )
 
-// Serve answers requests on ln until ctx ends, then waits for those in flight for as long as drain says, but not for
+// Serve is the function Serve of the service's own requests.
+func (s *Service) Serve(ctx context.Context, ln net.Listener, drain time.Duration) error {
+	return Serve(ctx, ln, s, drain)
+}
+
+// Serve answers requests on ln by handler until ctx ends, then waits for those in flight for as long as drain says, but not for
 // connections on which no request was sent: clients keep some in reserve. It closes ln, and returns nil when ctx was the
 // reason.
-func (s *Service) Serve(ctx context.Context, ln net.Listener, drain time.Duration) error {
+func Serve(ctx context.Context, ln net.Listener, handler http.Handler, drain time.Duration) error {
 	server := &http.Server{
-		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 	var mu sync.Mutex

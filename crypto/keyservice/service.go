@@ -13,10 +13,10 @@ import (
 
 // A Service is a key service over records. It is an http.Handler and safe for concurrent use.
 type Service struct {
-	o        Options
-	records  *recordCache
-	verifier *sigv4.Verifier
-	owned    []keyroot.Root // closed with it
+	o         Options
+	records   *recordCache
+	verifiers map[string]*sigv4.Verifier // by the name of the service
+	owned     []keyroot.Root             // closed with it
 
 	mu    sync.Mutex
 	usage map[string]usage     // by key id: the last use by this service
@@ -33,8 +33,7 @@ func New(o Options) (*Service, error) {
 	}
 	o = o.withDefaults()
 	s := &Service{
-		verifier: sigv4.NewVerifier(sigv4.Options{Regions: append([]string{o.Region}, o.Earlier...), Now: o.Now}),
-		usage:    make(map[string]usage), noted: make(map[string]time.Time),
+		verifiers: newVerifiers(&o), usage: make(map[string]usage), noted: make(map[string]time.Time),
 	}
 	if o.Dir != "" {
 		var err error

@@ -125,9 +125,10 @@ func TestTheRootKeyIsGuarded(t *testing.T) {
 	}
 }
 
-func TestDeletedKeysAreGone(t *testing.T) {
-	now, dir := &clock{}, t.TempDir()
-	o := options(dir)
+func TestDeletedKeysAreGone(t *testing.T) { deletedKeysAreGone(t, embedded) }
+
+func deletedKeysAreGone(t *testing.T, p place) {
+	now, o := &clock{}, p.options(t)
 	o.Now = now.now
 	s := open(t, o)
 	arn, err := s.CreateKey(t.Context(), "")
@@ -154,12 +155,12 @@ func TestDeletedKeysAreGone(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	size := func() int64 {
-		info, err := os.Stat(filepath.Join(dir, "records", "keys", arn[len(arn)-36:]))
+	size := func() int {
+		record, _, err := recordsOf(t, o).Get(ctx, "keys/"+arn[len(arn)-36:])
 		if err != nil {
 			t.Fatal(err)
 		}
-		return info.Size()
+		return len(record)
 	}
 	before := size()
 	now.advance(7*24*time.Hour - time.Minute)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sealfront/policy"
+	"sealfront/proxy/roles"
 	"sealfront/proxy/session"
 	"sealfront/proxy/sts"
 	"sealfront/proxy/webidentity"
@@ -49,15 +50,12 @@ func (x *Grant) AssumeWithToken(ctx context.Context, a *sts.Assumption) (*Assume
 		x.loginFailed(nil)
 		return nil, notAuthorized(action, errNoRole)
 	}
-	facts := policy.Claims(token.Claims)
-	facts[policy.FactSessionName] = []string{a.SessionName}
-	delete(facts, policy.FactExternalID)
-	delete(facts, factPrincipal)
-	switch r.trustsToken(token.Issuer, facts) {
-	case foreignAudience:
+	facts := roles.Facts(token.Claims, a.SessionName)
+	switch roles.TrustsToken(r.Trust, token.Issuer, facts) {
+	case roles.ForeignAudience:
 		x.loginFailed(nil)
 		return nil, sts.Refuse(sts.InvalidIdentityToken, "Incorrect token audience")
-	case untrusted:
+	case roles.Untrusted:
 		x.loginFailed(nil)
 		return nil, notAuthorized(action, errUntrusted)
 	}
@@ -78,7 +76,7 @@ func (x *Grant) Assume(ctx context.Context, a *sts.Assumption) (*Assumed, *sts.E
 	if r == nil {
 		return nil, notAuthorizedOn(x.Identity, action, a.RoleARN, errNoRole)
 	}
-	facts := policy.Claims{policy.FactSessionName: {a.SessionName}, factPrincipal: {x.Identity.Name}}
+	facts := policy.Claims{policy.FactSessionName: {a.SessionName}, roles.FactPrincipal: {x.Identity.Name}}
 	if a.ExternalID != "" {
 		facts[policy.FactExternalID] = []string{a.ExternalID}
 	}
@@ -114,7 +112,7 @@ func (x *Grant) begin(
 	if duration == 0 {
 		duration = min(defaultDuration, r.MaxSession)
 	}
-	t.Role, t.Name, t.Policy, t.Claims = r.Name, a.SessionName, a.Policy, r.asked(facts)
+	t.Role, t.Name, t.Policy, t.Claims = r.Name, a.SessionName, a.Policy, roles.Asked(r.Trust, facts)
 	t.Issued = x.Start.UTC().Truncate(time.Second)
 	t.Expires = t.Issued.Add(duration)
 	if n := len(t.Through); n > 0 && t.Through[n-1].Expires.Before(t.Expires) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sealfront/policy"
+	"sealfront/proxy/roles"
 	"sealfront/proxy/session"
 )
 
@@ -29,13 +30,8 @@ type Role struct {
 	share *share
 }
 
-// Trust lets in the tokens of an issuer for an audience, or principals, when the conditions hold.
-type Trust struct {
-	Issuer     string   // URL
-	Audience   []string // of which the token must have one
-	Principals []string // ARNs of users and roles, or an account's; without an issuer
-	Conditions *policy.Trust
-}
+// Trust lets in the tokens of an issuer, or principals.
+type Trust = roles.Trust
 
 func (r *Role) id() string { return uniqueID("AROA", r.ARN) }
 
@@ -43,37 +39,6 @@ func (r *Role) id() string { return uniqueID("AROA", r.ARN) }
 func (r *Role) sessionARN(name string) string {
 	account, _, _ := strings.Cut(strings.TrimPrefix(r.ARN, "arn:aws:iam::"), ":")
 	return "arn:aws:sts::" + account + ":assumed-role/" + r.Name + "/" + name
-}
-
-// A trustVerdict is why a role's trust doesn't let somebody in.
-type trustVerdict int
-
-const (
-	trusted trustVerdict = iota
-	foreignAudience
-	untrusted
-)
-
-// trustsToken decides whether the role's trust lets in the bearer of a token with these claims, from this issuer.
-func (r *Role) trustsToken(issuer string, claims policy.Claims) trustVerdict {
-	named, meant := false, false
-	for i := range r.Trust {
-		t := &r.Trust[i]
-		if t.Issuer == "" || t.Issuer != issuer {
-			continue
-		}
-		named = true
-		if !slices.ContainsFunc(claims["aud"], func(a string) bool { return slices.Contains(t.Audience, a) }) {
-			continue
-		}
-		if meant = true; t.Conditions.Holds(claims) {
-			return trusted
-		}
-	}
-	if named && !meant {
-		return foreignAudience
-	}
-	return untrusted
 }
 
 // trustsCaller decides whether the role's trust lets in a principal that has these facts.
@@ -89,25 +54,6 @@ func (r *Role) names(caller *policy.Caller, facts policy.Claims) bool {
 	return slices.ContainsFunc(r.Trust, func(t Trust) bool {
 		return t.Issuer == "" && caller.Named(t.Principals) && t.Conditions.Holds(facts)
 	})
-}
-
-// factPrincipal is the name of the identity that assumed the role. No claim of a token has such a name.
-const factPrincipal = "\x00principal"
-
-// asked are those of the claims that the role's trust asks about, for which it is asked again when it changes, and who
-// they are about.
-func (r *Role) asked(claims policy.Claims) map[string][]string {
-	names := map[string]bool{
-		"sub": true, "aud": true, policy.FactSessionName: true, policy.FactExternalID: true, factPrincipal: true,
-	}
-	for i := range r.Trust {
-		for claim := range r.Trust[i].Conditions.Claims {
-			names[claim] = true
-		}
-	}
-	kept := maps.Clone(claims)
-	maps.DeleteFunc(kept, func(name string, _ []string) bool { return !names[name] })
-	return kept
 }
 
 // tags are the session's, from a token's claims. A claim that isn't one text of which a tag may be gives none.

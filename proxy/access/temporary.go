@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"sealfront/policy"
+	"sealfront/proxy/roles"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
 	"sealfront/sigv4"
@@ -111,7 +112,7 @@ func (ids *Identities) sessionOf(t *session.Temporary, account string) (*Identit
 		id.of.within = within
 	}
 	if t.Provider != "" {
-		if r.trustsToken(t.Provider, t.Claims) != trusted {
+		if roles.TrustsToken(r.Trust, t.Provider, t.Claims) != roles.Trusted {
 			return nil, errUntrusted
 		}
 		return id, nil
@@ -144,7 +145,7 @@ func (ids *Identities) source(t *session.Temporary, account string) (*Identity, 
 		last.Through = t.Through[:n-1]
 		return ids.sessionOf(&last, account)
 	}
-	if names := t.Claims[factPrincipal]; len(names) == 1 && ids.byName[names[0]] != nil {
+	if names := t.Claims[roles.FactPrincipal]; len(names) == 1 && ids.byName[names[0]] != nil {
 		return ids.byName[names[0]], nil
 	}
 	return nil, errNoSource

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/url"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -33,6 +33,11 @@ type Options struct {
 	Held func() []HeldKey
 	Drop func(ctx context.Context, keyARN string) error
 
+	// Attestation shows the public key of signed statements and where the audit log stands; RecordAttestation notes a
+	// statement in the audit log. Its error is a BadQuestion for what isn't a statement of this installation.
+	Attestation       func() Attestation
+	RecordAttestation func(line []byte) (Attestation, error)
+
 	// Row says what a row of the behaviour reference is about.
 	Row       func(row string) string
 	Buckets   func(ctx context.Context, limit int) (list []status.Bucket, more bool, err error)
@@ -47,11 +52,10 @@ type Replica = status.Replica
 
 // A Server answers at the admin address.
 type Server struct {
+	*Readiness
+
 	http    *http.Server
-	ready   atomic.Bool
 	history *status.History
-	health  *health.Model
-	needs   []string // of them, to be ready
 }
 
 // New serves a proxy to the operator.
@@ -63,37 +67,42 @@ type Server struct {
 //	GET  /debug/pprof/     Go profiles
 //	GET  /explain?…        which rule decides about a request
 //	GET  /keys             bucket keys in this replica's memory, in JSON, without their bytes
+//	GET  /attestation      the public key of signed statements, and where the audit log's chain stands
+//	POST /attestation      note a signed statement in the audit log
 //	POST /keys/drop        forget cached bucket keys, at every replica, all or those of ?kms-key=ARN
 //
-// All but /livez, /readyz and /metrics refuse requests from foreign web pages: see origins. With admin.token all but
+// All but /livez, /readyz and /metrics refuse requests from foreign web pages: see Protection. With admin.token all but
 // /livez and /readyz need it; with admin.health_only only these and /metrics are served.
 func New(o Options) *Server {
 	c := o.Config
 	s := &Server{
-		history: status.NewHistory(o.Metrics.Snapshot, nil), health: o.Health, needs: c.Admin.ReadyNeeds,
+		Readiness: NewReadiness(o.Health, slices.Concat(c.Admin.ReadyNeeds, readyNeeds)...),
+		history:   status.NewHistory(o.Metrics.Snapshot, nil),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", s.serveReady)
-	origins := newOrigins(c)
+	mux.Handle("GET /readyz", s.Readiness)
+	protection := NewProtection(c.Listen.Admin, c.Admin.Hosts, c.Admin.Token)
 	handle := func(pattern string, h http.HandlerFunc) {
-		mux.HandleFunc(pattern, origins.guard(withToken(c.Admin.Token, h)))
+		mux.HandleFunc(pattern, protection.Guard(h))
 	}
 	prometheus := promhttp.HandlerFor(o.Metrics.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 	if c.Admin.HealthOnly {
 		mux.Handle("GET /metrics", prometheus)
 	} else {
-		mux.HandleFunc("GET /metrics", withToken(c.Admin.Token, prometheus.ServeHTTP))
+		mux.HandleFunc("GET /metrics", WithToken(c.Admin.Token, prometheus.ServeHTTP))
 		handle("GET /debug/pprof/", pprof.Index)
 		handle("GET /debug/pprof/cmdline", pprof.Cmdline)
 		handle("GET /debug/pprof/profile", pprof.Profile)
 		handle("GET /debug/pprof/symbol", pprof.Symbol)
 		handle("GET /debug/pprof/trace", pprof.Trace)
 		handle("GET /explain", o.explain)
+		handle("GET /attestation", o.showAttestation)
+		handle("POST /attestation", o.recordAttestation)
 		handle("GET /keys", o.showKeys)
 		handle("POST /keys/drop", o.dropKeys)
 		sources := &status.Sources{
-			History: s.history, Health: s.standings, Row: o.Row, Ready: s.Ready, Buckets: o.Buckets, Facts: o.facts,
+			History: s.history, Health: s.Standings, Row: o.Row, Ready: s.Ready, Buckets: o.Buckets, Facts: o.facts,
 			Replicas: o.Replicas, Failures: o.Failures, Token: c.Admin.Token != "",
 		}
 		// Browsers ask for it, and say so when there is none.
@@ -116,10 +125,7 @@ func (s *Server) Serve(ln net.Listener) error {
 }
 
 // SetReady says whether the program has started and doesn't drain.
-func (s *Server) SetReady(ready bool) { s.ready.Store(ready) }
-
-// Ready reports whether /readyz answers 200.
-func (s *Server) Ready() bool { return len(s.missing()) == 0 }
+func (s *Server) SetReady(ready bool) { s.Set(ready) }
 
 // Record records the history of metrics that the status page shows, until ctx ends.
 func (s *Server) Record(ctx context.Context) { s.history.Run(ctx) }

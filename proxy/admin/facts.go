@@ -28,6 +28,8 @@ type Situation struct {
 	Memory       int64    // bytes that the process may use; 0: no limit is known
 	MemoryBy     string   // where the limit comes from
 	Audit        *Audit   // nil: no audit log
+	// AttestationKey is the public key of signed statements, in base64.
+	AttestationKey string
 }
 
 // An Audit is how the audit log stands.
@@ -85,6 +87,7 @@ func (o *Options) facts() []status.Fact {
 	add(false, "region, account", "%s, %s", started.Region, started.Account)
 	add(false, "store", "%s; %s", strings.TrimSpace(started.Store.Kind+" "+started.Store.Endpoint), s.Abilities)
 	add(false, "KMS", "%s", strings.TrimSpace(started.KMS.Kind+" "+started.KMS.Endpoint))
+	add(false, "public key of statements", "%s (Ed25519; sealfront attest)", s.AttestationKey)
 	add(false, "FIPS 140-3 mode", "%s",
 		map[bool]string{true: "on, module " + fips140.Version(), false: "off"}[fips140.Enabled()])
 	for _, c := range s.Certificates {

@@ -8,10 +8,11 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"sealfront/proxy/config"
 )
 
+// A Protection stands before everything that shows more than health and numbers, or does something. It requires the
+// admin token, if there is one.
+//
 // A browser sends requests of any web page to any address that its user can reach, loopback included. Two checks
 // protect the admin address from a page:
 //   - A request that isn't a read must not come from another origin: http.CrossOriginProtection checks Sec-Fetch-Site
@@ -22,18 +23,19 @@ import (
 // Reads that show more than health and numbers need such a Host, too, unless a token is required: a browser doesn't
 // have it for another name. Programs send neither Sec-Fetch-Site nor Origin; kubelet and Prometheus read only what is
 // open to any Host.
-type origins struct {
+type Protection struct {
 	names  []string // lower case, without the root's dot
-	token  bool
+	token  string
 	across *http.CrossOriginProtection
 }
 
-func newOrigins(c *config.Config) *origins {
-	o := &origins{token: c.Admin.Token != "", across: http.NewCrossOriginProtection()}
-	for _, name := range c.Admin.Hosts {
+// NewProtection makes one of an admin address, by its setting, and the other names by which it may be called.
+func NewProtection(listen string, hosts []string, token string) *Protection {
+	o := &Protection{token: token, across: http.NewCrossOriginProtection()}
+	for _, name := range hosts {
 		o.names = append(o.names, hostName(name))
 	}
-	if host, _, err := net.SplitHostPort(c.Listen.Admin); err == nil && host != "" {
+	if host, _, err := net.SplitHostPort(listen); err == nil && host != "" {
 		o.names = append(o.names, hostName(host))
 	}
 	if name, err := os.Hostname(); err == nil {
@@ -51,7 +53,7 @@ func hostName(host string) string {
 }
 
 // allows reports whether a Host header can't be an attacker's.
-func (o *origins) allows(host string) bool {
+func (o *Protection) allows(host string) bool {
 	name := hostName(host)
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
 		return true
@@ -60,11 +62,12 @@ func (o *origins) allows(host string) bool {
 		slices.Contains(o.names, name)
 }
 
-// guard passes only requests to h that no foreign web page can have sent.
-func (o *origins) guard(h http.HandlerFunc) http.HandlerFunc {
+// Guard passes only requests to h that have the token and that no foreign web page can have sent.
+func (o *Protection) Guard(h http.HandlerFunc) http.HandlerFunc {
+	h = WithToken(o.token, h)
 	return func(w http.ResponseWriter, r *http.Request) {
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-		if !(reads && o.token) && !o.allows(r.Host) {
+		if !(reads && o.token != "") && !o.allows(r.Host) {
 			http.Error(w,
 				fmt.Sprintf("the admin address is not known as %q: call it by an IP address, or list the name in admin.hosts",
 					hostName(r.Host)), http.StatusForbidden)

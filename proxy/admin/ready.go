@@ -3,24 +3,42 @@ package admin
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sealfront/proxy/health"
 	"sealfront/proxy/status"
 )
 
-// readyNeeds is what the program always needs to be ready, besides admin.ready_needs: clients refuse an expired
+// readyNeeds is what the proxy always needs to be ready, besides admin.ready_needs: clients refuse an expired
 // certificate, whatever else works.
 var readyNeeds = []string{"certificates"}
 
-// missing says why the program isn't ready; nothing when it is. It waits for nobody.
-func (s *Server) missing() (why []string) {
-	if !s.ready.Load() {
+// Readiness is whether a program is ready, and how what it needs stands. It waits for nobody.
+type Readiness struct {
+	started atomic.Bool
+	health  *health.Model
+	needs   []string
+}
+
+// NewReadiness makes that of a program that isn't ready yet. needs are the dependencies without which it isn't.
+func NewReadiness(model *health.Model, needs ...string) *Readiness {
+	return &Readiness{health: model, needs: needs}
+}
+
+// Set says whether the program has started and doesn't drain.
+func (s *Readiness) Set(started bool) { s.started.Store(started) }
+
+// Ready reports whether /readyz answers 200.
+func (s *Readiness) Ready() bool { return len(s.Missing()) == 0 }
+
+// Missing says why the program isn't ready; nothing when it is.
+func (s *Readiness) Missing() (why []string) {
+	if !s.started.Load() {
 		return []string{"draining, or not started yet"}
 	}
-	for _, d := range s.health.Missing(slices.Concat(s.needs, readyNeeds)) {
+	for _, d := range s.health.Missing(s.needs) {
 		why = append(why, fmt.Sprintf("%s: %s", d.Name, said(&d)))
 	}
 	return why
@@ -34,9 +52,9 @@ func said(d *health.Standing) string {
 	return fmt.Sprintf("%s: %s", d.State, strings.ReplaceAll(d.Why, "\n", "; "))
 }
 
-// serveReady answers GET /readyz; with ?verbose a line for each dependency, too.
-func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
-	why := s.missing()
+// ServeHTTP answers GET /readyz; with ?verbose a line for each dependency, too.
+func (s *Readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	why := s.Missing()
 	text, code := "ok", http.StatusOK
 	if len(why) > 0 {
 		text, code = "not ready: "+strings.Join(why, "; "), http.StatusServiceUnavailable
@@ -57,8 +75,8 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// standings are the dependencies as the status page shows them.
-func (s *Server) standings() []status.Standing {
+// Standings are the dependencies as a status page shows them.
+func (s *Readiness) Standings() []status.Standing {
 	var list []status.Standing
 	for _, d := range s.health.Report() {
 		list = append(list, status.Standing{

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// withToken requires the admin token, as a bearer token or as the password that a browser asks its user for.
-func withToken(token string, h http.HandlerFunc) http.HandlerFunc {
+// WithToken requires the admin token, as a bearer token or as the password that a browser asks its user for.
+func WithToken(token string, h http.HandlerFunc) http.HandlerFunc {
 	if token == "" {
 		return h
 	}

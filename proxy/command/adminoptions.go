@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"time"
@@ -33,7 +34,9 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, me *thisReplica, l
 			}
 			return err
 		},
-		Row: policy.Why, Buckets: p.Buckets,
+		Attestation:       func() admin.Attestation { return shownAttestation(p) },
+		RecordAttestation: func(line []byte) (admin.Attestation, error) { return recordAttestation(p, line) },
+		Row:               policy.Why, Buckets: p.Buckets,
 		Situation: func() admin.Situation {
 			m, last := p.Memory(), r.Last()
 			s := admin.Situation{
@@ -42,6 +45,7 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, me *thisReplica, l
 				Reload:    admin.Reload{At: last.At, Err: last.Err, Waits: last.Waits, Loaded: last.Loaded},
 				Abilities: p.Storage.Abilities, Certificates: shownCertificates(p.Certificates), Requests: p.Gateway.Limits().Requests,
 				Memory: m.Limit, MemoryBy: m.Source,
+				AttestationKey: base64.StdEncoding.EncodeToString(attestationKey(p)),
 			}
 			for _, i := range p.Gateway.Access().Issuers().States() {
 				s.Issuers = append(s.Issuers, admin.Issuer{URL: i.URL, Keys: i.Keys, Fetched: i.Fetched, Err: i.Err})

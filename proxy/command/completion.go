@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ func completionCommand() command {
 		name: "completion", summary: "write the completion of commands and flags, for a shell",
 		synopsis: []string{"sealfront completion bash|zsh"},
 		description: []string{
-			"Writes a script to stdout that completes commands, their second words and their flags, and otherwise names " +
+			"Writes a script to stdout that completes commands, all their words and their flags, and otherwise names " +
 				"of files.",
 		},
 		operands: [2]int{1, 1},
@@ -40,18 +41,22 @@ func prepareCompletion(v *invocation) action {
 	}
 }
 
-// bashCompletion is a function that knows the words of all commands.
+// bashCompletion is a function that knows the words of all commands: what can follow those that are typed, and the flags
+// of the command that they are.
 func bashCompletion() string {
-	var first []string
-	second := map[string][]string{}
+	follow := map[string][]string{}
+	var order []string // of what is typed, "" first
 	var flags strings.Builder
 	for _, c := range commands() {
-		word, more, two := strings.Cut(c.name, " ")
-		if two {
-			second[word] = append(second[word], more)
-		}
-		if !two || len(second[word]) == 1 {
-			first = append(first, word)
+		typed := ""
+		for word := range strings.FieldsSeq(c.name) {
+			if _, known := follow[typed]; !known {
+				order = append(order, typed)
+			}
+			if !slices.Contains(follow[typed], word) {
+				follow[typed] = append(follow[typed], word)
+			}
+			typed = strings.TrimSpace(typed + " " + word)
 		}
 		v := newInvocation(&c, io.Discard, io.Discard, Options{})
 		c.prepare(v)
@@ -59,31 +64,30 @@ func bashCompletion() string {
 		v.VisitAll(func(f *flag.Flag) { words = append(words, "--"+f.Name) })
 		fmt.Fprintf(&flags, "\t%q) flags=%q ;;\n", c.name, strings.Join(words, " "))
 	}
-	var seconds strings.Builder
-	for _, word := range first {
-		if more := second[word]; len(more) > 0 {
-			fmt.Fprintf(&seconds, "\t%s) more=%q ;;\n", word, strings.Join(more, " "))
-		}
+	follow[""] = append(follow[""], "--help", "--version")
+	var known strings.Builder
+	for _, typed := range order {
+		fmt.Fprintf(&known, "\t\t%q) more=%q ;;\n", typed, strings.Join(follow[typed], " "))
 	}
 	return `_sealfront() {
-	local word=${COMP_WORDS[COMP_CWORD]} name=${COMP_WORDS[1]} more= flags=
+	local word=${COMP_WORDS[COMP_CWORD]} name= more= flags= i=1
 	COMPREPLY=()
-	if [ "$COMP_CWORD" = 1 ]; then
-		COMPREPLY=($(compgen -W "` + strings.Join(first, " ") + ` --help --version" -- "$word"))
-		return
-	fi
-	case $name in
-` + seconds.String() + `	esac
-	if [ -n "$more" ] && [ "$COMP_CWORD" = 2 ]; then
-		COMPREPLY=($(compgen -W "$more" -- "$word"))
-		return
-	fi
-	[ -z "$more" ] || name="$name ${COMP_WORDS[2]}"
+	while :; do
+		more=
+		case $name in
+` + known.String() + `		esac
+		[ "$i" -lt "$COMP_CWORD" ] || break
+		case " $more " in
+		*" ${COMP_WORDS[i]} "*) name="${name:+$name }${COMP_WORDS[i]}" i=$((i + 1)) ;;
+		*) more= && break ;;
+		esac
+	done
 	case $name in
 ` + flags.String() + `	esac
 	case $word in
-	-*) COMPREPLY=($(compgen -W "$flags" -- "$word")) ;;
-	*) COMPREPLY=($(compgen -f -- "$word")) ;;
+	-*) COMPREPLY=($(compgen -W "$flags $more" -- "$word")) ;;
+	*) COMPREPLY=($(compgen -W "$more" -- "$word"))
+		[ -n "$more" ] || COMPREPLY=($(compgen -f -- "$word")) ;;
 	esac
 }
 complete -o filenames -F _sealfront sealfront

@@ -4,8 +4,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // The shells themselves run the script, on a command line that isn't complete.
@@ -32,7 +34,8 @@ func TestShellsCompleteCommandsAndFlags(t *testing.T) {
 		}
 		for line, want := range map[string]string{
 			"ver": "verify version", "config ": "check schema", "config check --c": "--config", "serve --li": "--listen",
-			"verify s3://b --sh": "--shard",
+			"verify s3://b --sh": "--shard", "kms config ch": "check", "kms re": "restore reroot", "kms config check --c": "--config",
+			"kms --c": "--config",
 		} {
 			words := strings.Fields(line)
 			if strings.HasSuffix(line, " ") {
@@ -54,19 +57,37 @@ func TestShellsCompleteCommandsAndFlags(t *testing.T) {
 	}
 }
 
-// A page for man has macros where help has headings, and no line that man would take for a macro.
+// A page for man has macros where help has headings, no line that man would take for another macro, and fits a terminal
+// when it is shown.
 func TestPagesForMan(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"man"}, {"man", "config", "check"}, {"man", "serve"}} {
+	macros := []string{".PP", ".nf", ".fi", ".nh", ".ad l", ".HP 4", ".TP", ".RS 4", ".RE", ".br"}
+	for _, args := range [][]string{{"man"}, {"man", "config", "check"}, {"man", "serve"}, {"man", "kms"}, {"man", "explain"}} {
 		page := printed(t, args...)
 		for line := range strings.Lines(page) {
 			if strings.HasPrefix(line, "'") || strings.HasPrefix(line, ".") && !strings.HasPrefix(line, ".SH ") &&
-				!strings.HasPrefix(line, ".TH ") && line != ".PP\n" && line != ".nf\n" && line != ".nh\n" {
+				!strings.HasPrefix(line, ".TH ") && !slices.Contains(macros, strings.TrimSuffix(line, "\n")) {
 				t.Errorf("%q: %q", args, line)
 			}
 		}
 		if !strings.Contains(page, "\n.SH NAME\n") {
 			t.Errorf("%q: no name: %.200s", args, page)
+		}
+		if _, err := exec.LookPath("groff"); err != nil {
+			continue
+		}
+		cmd := exec.Command("groff", "-man", "-Tutf8", "-Kutf8", "-ww", "-P-cbou")
+		cmd.Stdin = strings.NewReader(page)
+		var said strings.Builder
+		cmd.Stderr = &said
+		shown, err := cmd.Output()
+		if err != nil || said.Len() > 0 {
+			t.Errorf("%q: groff: %v %s", args, err, said.String())
+		}
+		for line := range strings.Lines(string(shown)) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
+				t.Errorf("%q: %d columns: %s", args, n, line)
+			}
 		}
 	}
 	if page := printed(t, "man", "config", "check"); !strings.Contains(page, `\-\-config`) {

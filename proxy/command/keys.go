@@ -1,15 +1,9 @@
 package command
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
-	"time"
 )
 
 func keysCommand() command {
@@ -57,22 +51,9 @@ func prepareKeys(v *invocation) action {
 
 // requestKeys requests the bucket keys, or has them dropped, and writes the answer.
 func (v *invocation) requestKeys(ctx context.Context, admin string, drop bool, kmsKey string) error {
-	address, token, scheme := admin, "", "http"
-	if address == "" || v.at.file != "" {
-		c, err := v.at.load()
-		if err != nil {
-			return err
-		}
-		address, token = cmp.Or(address, c.Listen.Admin), c.Admin.Token
-		if c.Admin.Cert != "" {
-			scheme = "https"
-		}
-	}
-	if address == "" || strings.HasSuffix(address, ":0") {
-		return usagef("the configuration doesn't say the admin address: name it with --admin")
-	}
-	if !strings.Contains(address, "://") {
-		address = scheme + "://" + address
+	replica, err := v.findReplica(admin)
+	if err != nil {
+		return err
 	}
 	method, path := http.MethodGet, "/keys"
 	if drop {
@@ -81,24 +62,5 @@ func (v *invocation) requestKeys(ctx context.Context, admin string, drop bool, k
 			path += "?" + url.Values{"kms-key": {kmsKey}}.Encode()
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(address, "/")+path, nil)
-	if err != nil {
-		return usageError{err}
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return fmt.Errorf("call the replica: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode/100 != 2 {
-		text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		return errors.Join(fmt.Errorf("the replica answered %s: %s", resp.Status, strings.TrimSpace(string(text))), err)
-	}
-	_, err = io.Copy(v.stdout, resp.Body)
-	return err
+	return replica.call(ctx, method, path, nil, v.stdout)
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -35,7 +36,8 @@ func kmsCommand() command {
 				"have them in a folder. LOSING THE RECORDS, OR THE ROOT THAT THEY ARE SEALED UNDER, IS LOSING ALL KEYS, and every " +
 				"object under them: back both up, apart from each other (kms backup).",
 			"When requests are accepted it writes lines to stdout that a shell can evaluate, then '# ready'; logs go to stderr. " +
-				"SIGHUP reads identities and the certificate again, and opens the audit log again. SIGTERM drains.",
+				"Identities, roles, issuers and the certificate are read again when their files change, and at SIGHUP, which " +
+				"opens the audit log again, too. SIGTERM drains.",
 		},
 		examples:    []example{{"In production", "sealfront kms --config /etc/sealfront/kms.yaml"}},
 		failure:     "the store or a root can't be reached, or an address can't be listened on: a retry may succeed",
@@ -101,11 +103,16 @@ func (v *invocation) serveKeys(ctx context.Context, c *config.KeyService, file s
 		log.Info("ready", zap.String("status", status))
 		manager.Ready(status)
 		go manager.Follow(background, func(context.Context) error { return nil }, func() string { return status })
-		go followHangUps(background, hangUp, func() {
+		var one sync.Mutex // a reload at a time
+		reload := func() {
+			one.Lock()
+			defer one.Unlock()
 			manager.Reloading()
 			site.Reload(func() (*config.KeyService, error) { return config.LoadKeyService(file) }, certificate)
 			manager.Ready(status)
-		})
+		}
+		go followHangUps(background, hangUp, reload)
+		go site.Watch(background, file, reload)
 		return nil
 	}, func(within time.Duration) { manager.Stopping("draining", within+drainGrace) })
 }

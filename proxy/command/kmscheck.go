@@ -12,23 +12,30 @@ import (
 func kmsCheckCommand() command {
 	return command{
 		name: "kms config check", summary: "report everything that is wrong with a key service's configuration",
-		synopsis: []string{"sealfront kms config check FILE"},
+		synopsis: []string{"sealfront kms config check FILE", "sealfront kms config check --config FILE"},
 		description: []string{
 			"Reads FILE and tries what it names: the certificate, every root, and the records with the conditions of their " +
 				"store. It changes nothing but an object below probe- in the bucket, which is made when it is missing. Every fault " +
 				"is a line on stderr: the setting's path, a colon, and why. Exit status 2 means that the configuration, or a file " +
 				"that it names, must be changed; status 1 that all faults are elsewhere.",
 		},
-		operands: [2]int{1, 1},
+		operands: [2]int{0, 1},
 		examples: []example{{"Before a start", "sealfront kms config check /etc/sealfront/kms.yaml"}},
 		failure:  "what is wrong may pass, or be mended elsewhere, without a change of the configuration",
 		files:    []entry{keyConfigFile}, environment: []entry{awsChain}, seals: true, prepare: prepareKMSCheck,
 	}
 }
 
-func prepareKMSCheck(*invocation) action {
+func prepareKMSCheck(v *invocation) action {
+	file := v.String("config", "", "configuration `FILE`, as without the flag")
 	return func(ctx context.Context, operands []string) error {
-		c, err := config.LoadKeyService(operands[0])
+		if err := named(file, operands); err != nil {
+			return err
+		}
+		if *file == "" {
+			return usagef("kms config check needs the configuration to check\n%s", v.command.usage())
+		}
+		c, err := config.LoadKeyService(*file)
 		if err != nil {
 			return configError(err)
 		}

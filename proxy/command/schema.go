@@ -20,6 +20,18 @@ func schemaCommand() command {
 	}
 }
 
+func kmsSchemaCommand() command {
+	return command{
+		name: "kms config schema", summary: "write the JSON schema of a key service's configuration, for editors",
+		synopsis:    []string{"sealfront kms config schema"},
+		description: []string{"Is 'config schema' for the configuration of 'sealfront kms'."},
+		examples:    []example{{"For an editor", "sealfront kms config schema > sealfront-kms.schema.json"}},
+		prepare: func(v *invocation) action {
+			return func(context.Context, []string) error { return writeJSON(v.stdout, config.KeyServiceSchema()) }
+		},
+	}
+}
+
 func prepareConfigSchema(v *invocation) action {
 	return func(context.Context, []string) error { return writeJSON(v.stdout, config.Schema()) }
 }

@@ -14,6 +14,9 @@ import (
 const walkSynopsis = "[--concurrency N] [--rate N] [--resume FILE] [--shard I/N] [--progress MODE] " +
 	"[--metrics-file FILE] [--no-total]"
 
+// loadSynopsis are those of loadFlags.
+const loadSynopsis = "[--concurrency N] [--rate N] [--json] [--progress MODE] [--metrics-file FILE] [--no-total]"
+
 // shownFlags say how the progress of a tool is shown.
 type shownFlags struct {
 	mode        string // auto, line, log or none
@@ -21,19 +24,25 @@ type shownFlags struct {
 	noTotal     bool
 }
 
-// walkFlags are those of a tool that goes over many objects.
+// walkFlags are those of a tool that goes over many objects, in a walk that can be resumed and shared.
 func (v *invocation) walkFlags() *tools.WalkOptions {
-	o := &v.walk
-	o.Out = v.stdout
-	v.IntVar(&o.Concurrency, "concurrency", 8, "`N` objects at the same time")
-	v.Float64Var(&o.Rate, "rate", 0, "`N` objects begun a second at most; default no limit")
+	o := v.loadFlags()
 	v.StringVar(&o.Resume, "resume", "", "`FILE` that records the tool's progress; a second run with it continues there")
-	v.BoolVar(&o.JSON, "json", false, "report in JSON, a document a line")
 	v.Func("shard", "`I/N`: only the keys of shard I, from 1 on, of N. A key belongs to one of them by its hash: N "+
 		"machines that run one each share the bucket", func(text string) (err error) {
 		o.Shard, err = tools.ParseShard(text)
 		return err
 	})
+	return o
+}
+
+// loadFlags say how fast a tool goes over many objects, and how it reports.
+func (v *invocation) loadFlags() *tools.WalkOptions {
+	o := &v.walk
+	o.Out = v.stdout
+	v.IntVar(&o.Concurrency, "concurrency", 8, "`N` objects at the same time")
+	v.Float64Var(&o.Rate, "rate", 0, "`N` objects begun a second at most; default no limit")
+	v.BoolVar(&o.JSON, "json", false, "report in JSON, a document a line")
 	v.StringVar(&v.shown.mode, "progress", "auto", "`MODE`: line, drawn again on the terminal; log, a line of JSON a "+
 		"minute on stderr; none; auto, a line where stderr is a terminal and otherwise log")
 	v.StringVar(&v.shown.metricsFile, "metrics-file", "", "`FILE` that gets the progress as Prometheus metrics, for "+

@@ -7,10 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
-	"sealfront/crypto/keyservice"
 	"sealfront/policy"
 )
 
@@ -29,9 +27,14 @@ type KeyService struct {
 	Key            KeyMaterial   `yaml:"key"`
 	Identities     []KeyIdentity `yaml:"identities"`
 	IdentitiesFile string        `yaml:"identities_file"` // YAML with one key, identities
-	Limits         KeyLimits     `yaml:"limits"`
-	Admin          KeyAdmin      `yaml:"admin"`
-	Log            KeyLog        `yaml:"log"`
+	Issuers        []Issuer      `yaml:"issuers"`         // whose tokens roles may trust
+	Roles          []KeyRole     `yaml:"roles"`
+	// ReloadEvery is how often this file and those that a reload reads are looked at for changes: identities, roles,
+	// issuers and certificates; default 5 s, 0: only at SIGHUP.
+	ReloadEvery time.Duration `yaml:"reload_every"`
+	Limits      KeyLimits     `yaml:"limits"`
+	Admin       KeyAdmin      `yaml:"admin"`
+	Log         KeyLog        `yaml:"log"`
 }
 
 // KeyTLS is how clients of the key service connect.
@@ -148,23 +151,6 @@ type KeyMaterial struct {
 	RootTimeout time.Duration `yaml:"root_timeout"` // of a call of a root; default 5 s
 }
 
-// KeyIdentity is a principal that may call the key service: arn:aws:iam::ACCOUNT:user/NAME in key policies and grants.
-type KeyIdentity struct {
-	Name          string         `yaml:"name"`
-	AccessKey     string         `yaml:"access_key"`
-	SecretKey     string         `yaml:"secret_key"`
-	SecretKeyFile string         `yaml:"secret_key_file"`
-	SecretKeyEnv  string         `yaml:"secret_key_env"`
-	Policy        []KeyStatement `yaml:"policy"`
-}
-
-// KeyStatement is one statement of an identity's policy. Conditions are for key policies and grants.
-type KeyStatement struct {
-	Effect   string `yaml:"effect"`   // Allow | Deny
-	Action   List   `yaml:"action"`   // kms:…, with * and ?
-	Resource List   `yaml:"resource"` // * or ARNs of keys and aliases, with * and ?
-}
-
 // KeyLimits are about the end of the program.
 type KeyLimits struct {
 	DrainDelay   time.Duration `yaml:"drain_delay"`   // after SIGTERM /readyz is 503 for so long before requests are refused
@@ -173,10 +159,12 @@ type KeyLimits struct {
 
 // KeyAdmin is about the admin address: /livez, /readyz, /metrics and /status.
 type KeyAdmin struct {
-	// Token is needed for /metrics and /status when it is set: Authorization: Bearer TOKEN. An address that isn't loopback
-	// needs it.
+	// Token is needed for /metrics and the status page when it is set: Authorization: Bearer TOKEN, or as a password. An
+	// address that isn't loopback needs it, or health_only.
 	Token     string `yaml:"token"`
 	TokenFile string `yaml:"token_file"`
+	// HealthOnly serves /livez, /readyz and /metrics only, to everybody who reaches the address.
+	HealthOnly bool `yaml:"health_only"`
 	// ReadyNeeds are what must be well for /readyz to be 200, besides a started program: records and roots. Default
 	// neither, since an outage would take all replicas out of service, together with what still works.
 	ReadyNeeds List `yaml:"ready_needs"`
@@ -201,9 +189,9 @@ func DefaultKeyService() *KeyService {
 				Region: "us-east-1", Addressing: "path", Timeout: 5 * time.Second, ConnectTimeout: 2 * time.Second,
 			},
 		},
-		Key:    KeyMaterial{Lifetime: 300 * time.Second, RootTimeout: 5 * time.Second},
-		Limits: KeyLimits{DrainTimeout: 10 * time.Second},
-		Log:    KeyLog{Level: "info", Format: "json"},
+		Key:         KeyMaterial{Lifetime: 300 * time.Second, RootTimeout: 5 * time.Second},
+		ReloadEvery: 5 * time.Second, Limits: KeyLimits{DrainTimeout: 10 * time.Second},
+		Log: KeyLog{Level: "info", Format: "json"},
 	}
 }
 
@@ -255,6 +243,9 @@ func (c *KeyService) resolve(dir string, r *reading) {
 			*p = filepath.Join(base, *p)
 		}
 	}
+	for i := range c.Issuers {
+		paths = append(paths, &c.Issuers[i].KeysFile, &c.Issuers[i].CA, &c.Issuers[i].TokenFile)
+	}
 	for _, p := range paths {
 		absolute(p)
 	}
@@ -277,21 +268,6 @@ func (c *KeyService) resolve(dir string, r *reading) {
 	}
 }
 
-func (c *KeyService) readIdentities(r *reading) {
-	text, err := os.ReadFile(c.IdentitiesFile)
-	if err != nil {
-		r.add("identities_file", "%s", missing(c.IdentitiesFile, err))
-		return
-	}
-	var file struct {
-		Identities []KeyIdentity `yaml:"identities"`
-	}
-	if r.decode("identities_file", text, &file) && len(file.Identities) == 0 {
-		r.add("identities_file", "holds no identities")
-	}
-	c.Identities = file.Identities
-}
-
 // validate finds what is wrong beyond types.
 func (c *KeyService) validate() Faults {
 	var f Faults
@@ -305,6 +281,7 @@ func (c *KeyService) validate() Faults {
 	c.validateRecords(&f)
 	c.validateRoots(&f)
 	c.validateIdentities(&f)
+	c.validateRoles(&f)
 	for path, d := range map[string]time.Duration{
 		"key.lifetime": c.Key.Lifetime, "key.root_timeout": c.Key.RootTimeout, "records.freshness": c.Records.Freshness,
 		"limits.drain_timeout": c.Limits.DrainTimeout,
@@ -312,6 +289,9 @@ func (c *KeyService) validate() Faults {
 		if d <= 0 {
 			f.add(path, "must be positive, such as 5s")
 		}
+	}
+	if c.ReloadEvery < 0 {
+		f.add("reload_every", "must not be negative")
 	}
 	if c.Limits.DrainDelay < 0 {
 		f.add("limits.drain_delay", "must not be negative")
@@ -360,11 +340,11 @@ func (c *KeyService) validateListen(f *Faults) {
 		oneOf(f, "admin.ready_needs", need, "records", "roots")
 	}
 	host, _, err := net.SplitHostPort(c.Listen.Admin)
-	if err != nil || c.Admin.Token != "" || host == "localhost" {
+	if err != nil || c.Admin.Token != "" || c.Admin.HealthOnly || host == "localhost" {
 		return
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		f.add("listen.admin", "isn't a loopback address: set admin.token (or token_file)")
+		f.add("listen.admin", "isn't a loopback address: set admin.token (or token_file), or admin.health_only")
 	}
 }
 
@@ -411,50 +391,6 @@ func (c *KeyService) validateRoots(f *Faults) {
 	if len(c.Roots) > 0 && !names[c.Root] {
 		f.add("root", "%q is none of roots: it wraps new keys", c.Root)
 	}
-}
-
-func (c *KeyService) validateIdentities(f *Faults) {
-	if len(c.Identities) == 0 {
-		f.add("identities", "must be set: without identities nobody can call")
-	}
-	names, keys := make(map[string]bool), make(map[string]bool)
-	for i := range c.Identities {
-		id, at := &c.Identities[i], path("identities", i)
-		for _, field := range []struct{ name, value string }{
-			{"name", id.Name}, {"access_key", id.AccessKey}, {"secret_key", id.SecretKey},
-		} {
-			if field.value == "" {
-				f.add(at+"."+field.name, "must be set")
-			}
-		}
-		if names[id.Name] {
-			f.add(at+".name", "%q is used twice", id.Name)
-		}
-		if keys[id.AccessKey] {
-			f.add(at+".access_key", "%q is used twice", id.AccessKey)
-		}
-		names[id.Name], keys[id.AccessKey] = true, true
-		if _, faults := keyservice.CompilePolicy(id.Statements()); len(faults) > 0 {
-			for _, fault := range faults {
-				*f = append(*f, splitFault(at+".policy", fault))
-			}
-		}
-	}
-}
-
-// Statements returns the identity's policy in the form that package keyservice compiles.
-func (id *KeyIdentity) Statements() []keyservice.Statement {
-	var list []keyservice.Statement
-	for _, s := range id.Policy {
-		list = append(list, keyservice.Statement{Effect: s.Effect, Action: s.Action, Resource: s.Resource})
-	}
-	return list
-}
-
-// splitFault makes a fault of a place within a setting and why: "[0].action: why".
-func splitFault(at, text string) Fault {
-	where, why, _ := strings.Cut(text, ": ")
-	return Fault{Path: at + where, Why: why}
 }
 
 var accountForm = regexp.MustCompile(`^[0-9]{12}$`)

@@ -20,12 +20,28 @@ var source string
 //go:embed roles.go
 var rolesSource string
 
+// keySource and keyIdentitiesSource are its parts about the key service.
+//
+//go:embed keyservice.go
+var keySource string
+
+//go:embed keyidentities.go
+var keyIdentitiesSource string
+
 // Schema returns the JSON schema of a configuration file, made from the type Config, its comments and its defaults.
 func Schema() map[string]any {
+	return schemaOf(*Default(), "Configuration of sealfront")
+}
+
+// KeyServiceSchema is Schema of the configuration of a key service.
+func KeyServiceSchema() map[string]any {
+	return schemaOf(*DefaultKeyService(), "Configuration of sealfront kms")
+}
+
+func schemaOf(defaults any, title string) map[string]any {
 	s := &schema{comments: comments()}
-	root := s.of(reflect.TypeFor[Config](), reflect.ValueOf(*Default()))
-	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	root["title"] = "Configuration of sealfront"
+	root := s.of(reflect.TypeOf(defaults), reflect.ValueOf(defaults))
+	root["$schema"], root["title"] = "https://json-schema.org/draft/2020-12/schema", title
 	return root
 }
 
@@ -39,8 +55,12 @@ var words = map[string][]string{
 	"TLS.ClientCertificates": {"required", "optional"},
 	"Checksums.OnGet":        {"always", "free"}, "GeneralPurpose.DefaultEncryption": {"AES256", "aws:kms"},
 	"Log.Level": {"debug", "info", "warn", "error"}, "Log.Format": {"json", "console"},
-	"Audit.Sink": {"file", "stdout", "syslog", "socket"},
-	"Audit.Keys": {"plain", "hash"}, "Audit.OnFailure": {"continue", "refuse"}, "Statement.Effect": {"Allow", "Deny"},
+	"Audit.Sink":        {"file", "stdout", "syslog", "socket"},
+	"KeyTLS.MinVersion": {"1.2", "1.3"}, "KeyStore.Addressing": {"path", "virtual"},
+	"Root.Kind": {"file", "transit", "pkcs11", "awskms"}, "PKCS11Root.Mechanism": {"gcm", "wrap"},
+	"KeyStatement.Effect": {"Allow", "Deny"}, "KeyLog.Level": {"debug", "info", "warn", "error"},
+	"KeyLog.Format": {"json", "console"},
+	"Audit.Keys":    {"plain", "hash"}, "Audit.OnFailure": {"continue", "refuse"}, "Statement.Effect": {"Allow", "Deny"},
 }
 
 // of is the schema of a type. value has the defaults; it is invalid within lists.
@@ -110,7 +130,7 @@ func (s *schema) of(t reflect.Type, value reflect.Value) map[string]any {
 // comments are those of this package's types and fields, as one line each.
 func comments() map[string]string {
 	found := make(map[string]string)
-	for _, text := range []string{source, rolesSource} {
+	for _, text := range []string{source, rolesSource, keySource, keyIdentitiesSource} {
 		addComments(found, text)
 	}
 	return found

@@ -3,6 +3,7 @@ package config_test
 import (
 	"encoding/json"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -89,5 +90,46 @@ func TestTheSchemaFitsTheExampleAndRefusesOthers(t *testing.T) {
 	progress := limits["progress_timeout"].(map[string]any)
 	if progress["default"] != "1m0s" || !strings.Contains(progress["description"].(string), "silence in a request") {
 		t.Errorf("%v", progress)
+	}
+}
+
+// The key service's has every setting of its example, also of what that shows commented out, with its description.
+func TestTheKeyServicesSchemaFitsItsExample(t *testing.T) {
+	text, err := json.Marshal(config.KeyServiceSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema map[string]any
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile("../../deploy/kms.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile(`(?m)^( *)# ( *(- )?[a-z_{]+:(?: |$))`).ReplaceAllString(string(example), "$1$2")
+	for _, content := range []string{string(example), all} {
+		var document map[string]any
+		if err := yaml.Unmarshal([]byte(content), &document); err != nil {
+			t.Fatal(err)
+		}
+		fits(schema, document, "", func(path string) { t.Errorf("%s of the example doesn't fit the schema", path) })
+	}
+	for _, wrong := range []string{
+		"roots: [{kind: fire}]", "roots: [{transit: {place: x}}]", "roles: [{trust: [{who: x}]}]", "recods: {}",
+	} {
+		var document map[string]any
+		if err := yaml.Unmarshal([]byte(wrong), &document); err != nil {
+			t.Fatal(err)
+		}
+		faults := 0
+		fits(schema, document, "", func(string) { faults++ })
+		if faults == 0 {
+			t.Errorf("%s fits the schema", wrong)
+		}
+	}
+	key := schema["properties"].(map[string]any)["key"].(map[string]any)["properties"].(map[string]any)
+	if l := key["lifetime"].(map[string]any); l["default"] != "5m0s" || !strings.Contains(l["description"].(string), "root") {
+		t.Errorf("%v", l)
 	}
 }

@@ -65,6 +65,10 @@ func (i *Instance) open(ctx context.Context, need Need) error {
 	if err := i.openData(need); err != nil {
 		return err
 	}
+	if need == Storing {
+		i.KMS = &KeyService{ServiceKey: c.KMS.ServiceKey}
+		return i.openStorage(ctx)
+	}
 	if err := i.openKMS(ctx); err != nil {
 		return err
 	}

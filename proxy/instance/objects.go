@@ -9,7 +9,9 @@ import (
 
 // Objects are the sealed objects of the instance's store, for tools: only the operator's permission is needed. An
 // instance that was opened for Keys has no store: it can open files only.
-func (i *Instance) Objects() *objects.Objects {
+func (i *Instance) Objects() *objects.Objects { return objects.New(i.objectsOptions()) }
+
+func (i *Instance) objectsOptions() objects.Options {
 	c := i.Config
 	o := objects.Options{
 		Keys: i.Keys, MetadataHeader: c.Store.MetadataHeader, ServiceKey: i.KMS.ServiceKey, Policy: i.policyOptions(),
@@ -20,7 +22,7 @@ func (i *Instance) Objects() *objects.Objects {
 		o.StateBucket, o.Abilities, o.CopyLimit = c.Store.StateBucket, i.Storage.Abilities, i.options.CopyLimit
 		o.DirectoryStore = c.Store.Kind == "directory"
 	}
-	return objects.New(o)
+	return o
 }
 
 // FactsOf is a bucket's record as rules see it.

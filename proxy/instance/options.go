@@ -26,6 +26,8 @@ const (
 	Restoring
 	// Keys is the key service and the keyring alone.
 	Keys
+	// Storing is the store alone, for a tool that works although the key service is away: no keyring, no state.
+	Storing
 )
 
 // Options are what no configuration sets. The program uses the zero values; others are for tests.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,7 +54,7 @@ func NewReloader(file string, i *Instance, front Front) *Reloader {
 	now := time.Now()
 	r.outcome.Store(&Reload{At: now, Loaded: now})
 	i.Metrics.Loaded(now)
-	r.tried = fingerprint(r.watchedFiles())
+	r.tried = config.Fingerprint(r.watchedFiles())
 	return r
 }
 
@@ -72,7 +71,7 @@ func (r *Reloader) Reload() {
 		r.log.Info("nothing to reload: there is no configuration file")
 		return
 	}
-	r.tried = fingerprint(r.watchedFiles())
+	r.tried = config.Fingerprint(r.watchedFiles())
 	now := time.Now()
 	waits, err := r.load()
 	// The change is logged at the more verbose of the two levels.
@@ -166,7 +165,7 @@ func (r *Reloader) Watch(ctx context.Context, every time.Duration) {
 	if r.file == "" || every <= 0 {
 		return
 	}
-	var seen [sha256.Size]byte
+	var seen config.Digested
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -175,7 +174,7 @@ func (r *Reloader) Watch(ctx context.Context, every time.Duration) {
 			return
 		case <-ticker.C:
 		}
-		now := fingerprint(r.watchedFiles())
+		now := config.Fingerprint(r.watchedFiles())
 		r.mu.Lock()
 		changed := now != r.tried
 		r.mu.Unlock()
@@ -184,15 +183,4 @@ func (r *Reloader) Watch(ctx context.Context, every time.Duration) {
 		}
 		seen = now
 	}
-}
-
-func fingerprint(files []string) (sum [sha256.Size]byte) {
-	h := sha256.New()
-	for _, name := range files {
-		text, err := os.ReadFile(name)
-		fmt.Fprintf(h, "%q %d %t\n", name, len(text), err == nil)
-		h.Write(text)
-	}
-	h.Sum(sum[:0])
-	return sum
 }

@@ -1,7 +1,6 @@
 package keyserver
 
 import (
-	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,14 +9,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"sealfront/proxy/health"
+	"sealfront/proxy/admin"
+	"sealfront/proxy/status"
 )
 
-// missing says why the service isn't ready; nothing when it is. It waits for nobody.
-func (s *Site) missing() (why []string) {
-	if !s.admin.Load() {
-		return []string{"draining, or not started yet"}
-	}
+// newReadiness is that of the service: nothing is needed but a start, unless admin.ready_needs names it.
+func (s *Site) newReadiness() *admin.Readiness {
 	var needs []string
 	for _, need := range s.config.Admin.ReadyNeeds {
 		if need == "records" {
@@ -28,17 +25,7 @@ func (s *Site) missing() (why []string) {
 			needs = append(needs, rootPrefix+r.name)
 		}
 	}
-	for _, d := range s.Health.Missing(needs) {
-		why = append(why, fmt.Sprintf("%s: %s", d.Name, said(&d)))
-	}
-	return why
-}
-
-func said(d *health.Standing) string {
-	if d.Why == "" {
-		return string(d.State)
-	}
-	return fmt.Sprintf("%s: %s", d.State, strings.ReplaceAll(d.Why, "\n", "; "))
+	return admin.NewReadiness(s.Health, needs...)
 }
 
 // Admin is the admin address.
@@ -46,53 +33,70 @@ func said(d *health.Standing) string {
 //	GET /livez      200 while the process runs
 //	GET /readyz     200 while requests are answered; otherwise 503 and why. With ?verbose how everything stands
 //	GET /metrics    Prometheus
-//	GET /status     how everything stands, as JSON
+//	GET /           a page for people; GET /status says the same as JSON
+//
+// With admin.health_only it has the first three only.
 func (s *Site) Admin(version string) http.Handler {
+	c := s.config
+	protection := admin.NewProtection(c.Listen.Admin, nil, c.Admin.Token)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", s.serveReady)
-	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.Metrics.Registry, promhttp.HandlerOpts{})))
-	mux.Handle("GET /status", s.guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	mux.Handle("GET /readyz", s.readiness)
+	numbers := promhttp.HandlerFor(s.Metrics.Registry, promhttp.HandlerOpts{})
+	if c.Admin.HealthOnly {
+		mux.Handle("GET /metrics", numbers)
+		return mux
+	}
+	mux.HandleFunc("GET /metrics", admin.WithToken(c.Admin.Token, numbers.ServeHTTP))
+	// Browsers ask for it, and say so when there is none.
+	mux.HandleFunc("GET /favicon.ico",
+		protection.Guard(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	mux.HandleFunc("GET /{$}", protection.Guard(func(w http.ResponseWriter, r *http.Request) {
+		missing := s.readiness.Missing()
+		page := &status.Plain{
+			Title: "Sealfront key service", Ready: len(missing) == 0, NotReady: strings.Join(missing, "; "),
+			Health: s.readiness.Standings(), About: "Key", Failures: &s.failures, Facts: s.facts(version),
+		}
+		page.ServeHTTP(w, r)
+	}))
+	mux.HandleFunc("GET /status", protection.Guard(func(w http.ResponseWriter, _ *http.Request) {
 		s.serveStatus(w, version)
-	})))
+	}))
 	return mux
 }
 
-// guard requires the token, if there is one.
-func (s *Site) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		want := []byte("Bearer " + s.config.Admin.Token)
-		if s.config.Admin.Token != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "the admin token is needed: Authorization: Bearer TOKEN", http.StatusUnauthorized)
-			return
+// facts are what the page says of the configuration. They hold no secrets.
+func (s *Site) facts(version string) []status.Fact {
+	c := s.config
+	callers := s.callers.Load()
+	records := "folder " + c.Records.Dir
+	if c.Records.Bucket != "" {
+		records = fmt.Sprintf("bucket %s of %s, at most %s old in memory", c.Records.Bucket, c.Records.Store.Endpoint,
+			c.Records.Freshness)
+	}
+	list := []status.Fact{
+		{Name: "Version", Value: version},
+		{Name: "Running since", Value: s.started.UTC().Format(time.RFC3339)},
+		{Name: "Region, account", Value: c.Region + ", " + c.Account},
+		{Name: "Records", Value: records},
+		{Name: "Keys in memory", Value: "for " + c.Key.Lifetime.String() + " after their root was called last"},
+		{Name: "Callers", Value: fmt.Sprintf("%d identities, %d roles", len(callers.byID), len(callers.roles))},
+	}
+	for i, r := range s.roots {
+		does := ""
+		if i == 0 {
+			does = ", wraps new records"
 		}
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		next.ServeHTTP(w, r)
-	})
-}
-
-func (s *Site) serveReady(w http.ResponseWriter, r *http.Request) {
-	why := s.missing()
-	text, code := "ok", http.StatusOK
-	if len(why) > 0 {
-		text, code = "not ready: "+strings.Join(why, "; "), http.StatusServiceUnavailable
+		list = append(list, status.Fact{Name: "Root " + r.name, Value: r.Identity() + does})
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	fmt.Fprintln(w, text)
-	if !r.URL.Query().Has("verbose") {
-		return
-	}
-	for _, d := range s.Health.Report() {
-		fmt.Fprintf(w, "%s %s, since %s\n", d.Name, said(&d), d.Since.UTC().Format(time.RFC3339))
-		if d.State.Bad() && d.Works != "" {
-			fmt.Fprintf(w, "  meanwhile: %s\n", d.Works)
+	for _, state := range callers.issuers.States() {
+		fact := status.Fact{Name: "Issuer", Value: fmt.Sprintf("%s, %d keys", state.URL, state.Keys)}
+		if state.Err != nil {
+			fact.Value, fact.Bad = state.URL+": "+state.Err.Error(), true
 		}
+		list = append(list, fact)
 	}
+	return list
 }
 
 // A shownRoot is a root as /status shows it.
@@ -102,39 +106,31 @@ type shownRoot struct {
 	Wraps    bool   `json:"wraps"`
 }
 
-type shownStanding struct {
-	Name  string    `json:"name"`
-	State string    `json:"state"`
-	Why   string    `json:"why,omitempty"`
-	Since time.Time `json:"since"`
-	Works string    `json:"works,omitempty"`
-}
-
 func (s *Site) serveStatus(w http.ResponseWriter, version string) {
 	out := struct {
-		Version string          `json:"version"`
-		Since   time.Time       `json:"since"`
-		Ready   bool            `json:"ready"`
-		Why     []string        `json:"why,omitempty"`
-		Region  string          `json:"region"`
-		Account string          `json:"account"`
-		Roots   []shownRoot     `json:"roots"`
-		Health  []shownStanding `json:"health"`
+		Version  string            `json:"version"`
+		Since    time.Time         `json:"since"`
+		Ready    bool              `json:"ready"`
+		Why      []string          `json:"why,omitempty"`
+		Region   string            `json:"region"`
+		Account  string            `json:"account"`
+		Roots    []shownRoot       `json:"roots"`
+		Health   []status.Standing `json:"health"`
+		Failures []status.Failure  `json:"failures"` // the newest first
+		Refused  []status.Failure  `json:"refused"`
+		Facts    []status.Fact     `json:"facts"`
 	}{
-		Version: version, Since: s.started.UTC(), Why: s.missing(), Region: s.config.Region, Account: s.config.Account,
+		Version: version, Since: s.started.UTC(), Why: s.readiness.Missing(), Region: s.config.Region,
+		Account: s.config.Account, Health: s.readiness.Standings(), Facts: s.facts(version),
 	}
 	out.Ready = len(out.Why) == 0
+	out.Failures, out.Refused = s.failures.Last()
 	for i, r := range s.roots {
 		out.Roots = append(out.Roots, shownRoot{r.name, r.Identity(), i == 0})
 	}
-	for _, d := range s.Health.Report() {
-		one := shownStanding{Name: d.Name, State: string(d.State), Why: d.Why, Since: d.Since.UTC()}
-		if d.State.Bad() {
-			one.Works = d.Works
-		}
-		out.Health = append(out.Health, one)
-	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	_ = encoder.Encode(out) // a client that has gone away needs no answer

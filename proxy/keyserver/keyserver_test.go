@@ -213,3 +213,49 @@ func TestAKeyServiceDrains(t *testing.T) {
 	}
 	r.done <- nil
 }
+
+// The page says first what is wrong, holds what clients send as text, and runs nothing; no foreign web page reads it.
+func TestTheStatusPageOfAKeyService(t *testing.T) {
+	r := start(t, overStore(t, "http://"+memory(t).Address(), rootFile(t)))
+	const evil = `<script>alert("x")</script>`
+	if _, err := r.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: aws.String(evil)}); err == nil {
+		t.Error("there is no such key")
+	}
+	ask := func(host string) (*http.Response, string) {
+		t.Helper()
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.admin+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Host = host
+		a, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = a.Body.Close() }()
+		text, err := io.ReadAll(a.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a, string(text)
+	}
+	a, text := ask("")
+	for _, want := range []string{
+		"Sealfront key service", "All is well", "root main", "DescribeKey", "NotFoundException", "&lt;script&gt;",
+		"bucket " + bucket, "Root main",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it doesn't say %q", want)
+		}
+	}
+	if strings.Contains(text, evil) || strings.Contains(text, secretKey) {
+		t.Error("it holds a client's HTML, or a secret")
+	}
+	if policy := a.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; style-src 'nonce-") ||
+		strings.Contains(policy, "script") {
+		t.Errorf("Content-Security-Policy: %s", policy)
+	}
+	if a, _ := ask("evil.example.com"); a.StatusCode != http.StatusForbidden {
+		t.Errorf("under a foreign name: %d", a.StatusCode)
+	}
+}

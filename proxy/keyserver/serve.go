@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sealfront/crypto/keyservice"
 	"sealfront/proxy/config"
 )
 
@@ -72,11 +73,11 @@ func (s *Site) Serve(
 	served := make(chan error, 3)
 	if l.HTTPS != nil {
 		running.Go(func() {
-			served <- s.Service.Serve(serving, tls.NewListener(l.HTTPS, encryption), s.config.Limits.DrainTimeout)
+			served <- keyservice.Serve(serving, tls.NewListener(l.HTTPS, encryption), s, s.config.Limits.DrainTimeout)
 		})
 	}
 	if l.HTTP != nil {
-		running.Go(func() { served <- s.Service.Serve(serving, l.HTTP, s.config.Limits.DrainTimeout) })
+		running.Go(func() { served <- keyservice.Serve(serving, l.HTTP, s, s.config.Limits.DrainTimeout) })
 	}
 	if l.Admin != nil {
 		server := &http.Server{
@@ -90,7 +91,7 @@ func (s *Site) Serve(
 		})
 		defer func() { _ = server.Close() }()
 	}
-	s.admin.Store(true)
+	s.readiness.Set(true)
 	err := ready()
 	if err == nil {
 		select {
@@ -98,7 +99,7 @@ func (s *Site) Serve(
 		case err = <-served:
 		}
 	}
-	s.admin.Store(false)
+	s.readiness.Set(false)
 	limits := &s.config.Limits
 	draining(limits.DrainDelay + limits.DrainTimeout)
 	if ctx.Err() != nil && limits.DrainDelay > 0 {
@@ -152,7 +153,37 @@ func (s *Site) sweep(ctx context.Context) {
 	}
 }
 
-// Reload puts the identities and the certificate of a configuration in force. Other changes wait for a restart.
+// Watch reloads by reload when the content of file, or of another that a reload reads, has changed, until ctx ends. It
+// waits until it has read the same content twice: a file may be half written.
+func (s *Site) Watch(ctx context.Context, file string, reload func()) {
+	every := s.config.ReloadEvery
+	if every <= 0 {
+		return
+	}
+	tried := config.Fingerprint(append([]string{file}, s.files()...))
+	seen := tried
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := config.Fingerprint(append([]string{file}, s.files()...))
+		if now != tried && now == seen {
+			reload()
+			now = config.Fingerprint(append([]string{file}, s.files()...)) // it may name others
+			tried = now
+		}
+		seen = now
+	}
+}
+
+// files are those of the configuration whose callers are in force.
+func (s *Site) files() []string { return s.callers.Load().files }
+
+// Reload puts the identities, roles, issuers and the certificate of a configuration in force. Other changes wait for a restart.
 func (s *Site) Reload(load func() (*config.KeyService, error), certificate *Certificate) {
 	c, err := load()
 	if err == nil && certificate != nil {
@@ -162,11 +193,14 @@ func (s *Site) Reload(load func() (*config.KeyService, error), certificate *Cert
 		s.log.Error("the configuration was refused, and what was in force before is", zap.Error(err))
 		return
 	}
-	s.SetCallers(c)
+	if err := s.SetCallers(c); err != nil {
+		s.log.Error("the configuration was refused, and what was in force before is", zap.Error(err))
+		return
+	}
 	if s.audit != nil {
 		if err := s.audit.Reopen(); err != nil {
 			s.log.Error("the audit log could not be opened again", zap.Error(err))
 		}
 	}
-	s.log.Info("identities and certificate were read again")
+	s.log.Info("identities, roles, issuers and certificate were read again")
 }

@@ -5,16 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"sealfront/crypto/keyservice"
+	"sealfront/proxy/admin"
 	"sealfront/proxy/audit"
 	"sealfront/proxy/config"
 	"sealfront/proxy/health"
 	"sealfront/proxy/metrics"
+	"sealfront/proxy/status"
 )
 
 // A Site is a key service put together from a configuration.
@@ -23,14 +26,16 @@ type Site struct {
 	Health  *health.Model
 	Metrics *metrics.KeyService
 
-	config  *config.KeyService
-	log     *zap.Logger
-	records *openedRecords
-	roots   []namedRoot
-	audit   *audit.Log // nil: none
-	callers atomic.Pointer[callers]
-	started time.Time
-	admin   atomic.Bool // ready: started, and not draining
+	config    *config.KeyService
+	log       *zap.Logger
+	records   *openedRecords
+	roots     []namedRoot
+	audit     *audit.Log // nil: none
+	callers   atomic.Pointer[callers]
+	sessions  *keyservice.SessionKeys // that tokens of roles are sealed under
+	started   time.Time
+	readiness *admin.Readiness
+	failures  status.Failures // the last ones of requests
 }
 
 // Open puts a key service together. Its error is a config.Faults where the configuration, or what it names, is wrong.
@@ -41,7 +46,9 @@ func Open(ctx context.Context, c *config.KeyService, log *zap.Logger) (_ *Site, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	s.SetCallers(c)
+	if err := s.SetCallers(c); err != nil {
+		return nil, err
+	}
 	if s.roots, err = openRoots(ctx, c, func(text string) { log.Warn(text) }); err != nil {
 		return nil, err
 	}
@@ -58,13 +65,15 @@ func Open(ctx context.Context, c *config.KeyService, log *zap.Logger) (_ *Site, 
 		Callers: func(accessKeyID, token string) (keyservice.Caller, bool) {
 			return s.callers.Load().find(accessKeyID, token)
 		},
-		Lifetime: c.Key.Lifetime, Freshness: c.Records.Freshness, RootTimeout: c.Key.RootTimeout,
+		Sessions: s.session, Lifetime: c.Key.Lifetime, Freshness: c.Records.Freshness, RootTimeout: c.Key.RootTimeout,
 		Observer: keyservice.Observer{Call: s.called, Root: s.rootCalled},
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.sessions = s.Service.SessionKeys()
 	s.Health = s.newHealth()
+	s.readiness = s.newReadiness()
 	s.exposeHealth()
 	return s, nil
 }
@@ -94,6 +103,9 @@ func (s *Site) called(c keyservice.Call) {
 		s.log.Error("a request failed by the records or a root", zap.String("action", action), zap.String("key", c.Key),
 			zap.String("code", c.Code), zap.String("request", c.RequestID), zap.Error(c.Err))
 	}
+	if c.Status >= http.StatusBadRequest {
+		s.failures.Add(failure(&c))
+	}
 	if s.audit == nil {
 		return
 	}
@@ -113,6 +125,18 @@ func (s *Site) called(c keyservice.Call) {
 	}, false)
 }
 
+// failure is a request that wasn't carried out as the status page shows it.
+func failure(c *keyservice.Call) status.Failure {
+	f := status.Failure{
+		Time: time.Now(), Request: c.RequestID, Operation: c.Action, Bucket: c.Key, Status: c.Status, Code: c.Code,
+		Cause: c.Caller,
+	}
+	if c.Err != nil {
+		f.Cause = c.Err.Error()
+	}
+	return f
+}
+
 func (s *Site) rootCalled(c keyservice.RootCall) {
 	name := nameOf(s.roots, c.Identity)
 	s.Metrics.Root(name, c.Call, c.Err == nil, c.Took)
@@ -130,6 +154,17 @@ func (s *Site) newHealth() *health.Model {
 	}}
 	for _, r := range s.roots {
 		deps = append(deps, health.Dependency{Name: rootPrefix + r.name, Ask: r.Well, Works: warm})
+	}
+	if len(s.config.Issuers) > 0 {
+		deps = append(deps, health.Dependency{
+			Name: "issuers", Works: "sessions that have begun, and tokens whose keys are known, for the issuer's keep_keys",
+			Look: func() health.Finding {
+				if n := s.callers.Load().issuers.Failing(); n > 0 {
+					return health.Finding{State: health.Away, Why: fmt.Sprintf("the keys of %d issuers can't be fetched", n)}
+				}
+				return health.Finding{State: health.Well}
+			},
+		})
 	}
 	if s.audit != nil {
 		deps = append(deps, health.Dependency{
@@ -152,7 +187,7 @@ const rootPrefix = "root "
 
 func (s *Site) exposeHealth() {
 	s.Metrics.Gauge("sealfront_ready", "1 while /readyz answers 200.", nil, func() float64 {
-		return oneIf(len(s.missing()) == 0)
+		return oneIf(s.readiness.Ready())
 	})
 	for i, d := range s.Health.Report() {
 		for _, state := range health.States {

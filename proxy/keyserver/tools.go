@@ -3,9 +3,11 @@ package keyserver
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"sealfront/crypto/keyservice"
 	"sealfront/proxy/config"
+	"sealfront/proxy/webidentity"
 )
 
 // OpenKeeper opens the records for looking after them, and the roots unless only sealed records are moved. end ends
@@ -46,6 +48,21 @@ func Check(ctx context.Context, c *config.KeyService) error {
 		_, _, err := ServerTLS(c)
 		if err := take(err); err != nil {
 			return err
+		}
+	}
+	for i := range c.Issuers {
+		issuers, err := webidentity.New([]webidentity.Options{c.Issuers[i].Options()}, nil, nil)
+		if err != nil {
+			faults = append(faults, config.Fault{Path: fmt.Sprintf("issuers[%d]", i), Why: err.Error()})
+			continue
+		}
+		for _, state := range issuers.Fetch(ctx) {
+			if state.Err != nil {
+				faults = append(faults, config.Fault{
+					Path: fmt.Sprintf("issuers[%d]", i), Passing: true,
+					Why: fmt.Sprintf("its keys can't be fetched, and its tokens are refused until they can: %v", state.Err),
+				})
+			}
 		}
 	}
 	roots, err := openRoots(ctx, c, nil)

@@ -28,6 +28,7 @@
 //   - [StoreFront] stands between the program and its store, sees what crosses, and alters it; a [StoreFault] is
 //     injected there.
 //   - [FaultyKMS] is a key service that fails as a test wants; [KMSBucket] is a bucket whose objects depend on it.
+//     [StartKeyServer] starts "sealfront kms".
 //   - [Damager] changes objects in the embedded store's files.
 //   - [Service] is a store or key service that is a program of its own, such as MinIO.
 //   - An [Option] changes what no configuration does: the clock, and how long records, claims and copies may be.

@@ -2,17 +2,17 @@ package proxytest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
@@ -24,7 +24,7 @@ type FaultyKMS struct {
 	*kms.Client // its operator, to whom the faults don't apply
 	URL         string
 	ServiceKey  string
-	service     *keyservice.Service
+	service     http.Handler
 
 	mu     sync.Mutex
 	faults map[string]KMSFault // by the key's ARN; "": all keys
@@ -43,16 +43,40 @@ func NewFaultyKMS(t testing.TB) *FaultyKMS {
 	if err != nil {
 		t.Fatal(err)
 	}
+	back := httptest.NewServer(service)
+	t.Cleanup(back.Close)
+	return newFaultyKMS(t, service, back.URL)
+}
+
+// NewFaultyKeyServer is NewFaultyKMS before "sealfront kms", started as the package's programs are.
+func NewFaultyKeyServer(t testing.TB) *FaultyKMS {
+	t.Helper()
+	back := StartKeyServer(t, KeyServerConfig(t, "", ""))
+	target, err := url.Parse(back.Env["SEALFRONT_KMS_ENDPOINT"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := &httputil.ReverseProxy{
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // it is signed
+		},
+	}
+	return newFaultyKMS(t, forward, target.String())
+}
+
+func newFaultyKMS(t testing.TB, service http.Handler, operated string) *FaultyKMS {
+	t.Helper()
 	k := &FaultyKMS{service: service, faults: make(map[string]KMSFault), calls: make(map[string]int)}
-	front, back := httptest.NewServer(k), httptest.NewServer(service)
+	front := httptest.NewServer(k)
 	t.Cleanup(func() {
 		front.CloseClientConnections() // those that hang
 		front.Close()
-		back.Close()
 	})
 	k.URL = front.URL
 	k.Client = kms.New(kms.Options{
-		Region: "us-west-2", BaseEndpoint: aws.String(back.URL),
+		Region: "us-west-2", BaseEndpoint: &operated,
 		Credentials: credentials.NewStaticCredentialsProvider(KMSAccessKey, KMSSecretKey, ""),
 	})
 	k.ServiceKey = k.MakeKey(t)
@@ -62,11 +86,7 @@ func NewFaultyKMS(t testing.TB) *FaultyKMS {
 // MakeKey makes a KMS key and returns its ARN.
 func (k *FaultyKMS) MakeKey(t testing.TB) string {
 	t.Helper()
-	arn, err := k.service.CreateKey(context.Background(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return arn
+	return k.MakeKeyAs(t, &kms.CreateKeyInput{})
 }
 
 // Set makes every request about a KMS key, by its ARN, or about all with "", hit a fault from now on; nil ends it.

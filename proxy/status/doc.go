@@ -5,6 +5,8 @@
 //	Sources: health, facts ─────────────────────────────┼─▶ GET /status (JSON) ◀─every 5 s─ GET / (one HTML page)
 //	buckets, replicas ◀─in the background────────────────┘
 //
+// [Plain] is the page of a program without a history, the key service's: the same style, and no script.
+//
 // Promises:
 //
 //   - It waits for nothing: what comes from the store is read behind its back (TestTheReportDoesNotWaitForBuckets).

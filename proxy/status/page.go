@@ -1,9 +1,7 @@
 package status
 
 import (
-	"crypto/rand"
 	_ "embed"
-	"encoding/base64"
 	"html/template"
 	"net/http"
 	"strings"
@@ -51,15 +49,7 @@ func withoutHead(script string) string {
 // ServePage answers GET /. It has what the page will show first read from the store, behind its back.
 func (s *Sources) ServePage(w http.ResponseWriter, r *http.Request) {
 	s.readBehind(r.Context(), new(Report))
-	var random [16]byte
-	rand.Read(random[:])
-	nonce := base64.RawStdEncoding.EncodeToString(random[:])
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; script-src 'nonce-"+nonce+
-		"'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
+	nonce := newNonce()
+	setHeaders(w.Header(), "style-src 'nonce-"+nonce+"'; script-src 'nonce-"+nonce+"'; connect-src 'self'")
 	_ = page.Execute(w, pageParts{nonce, style, script}) // the operator went away
 }

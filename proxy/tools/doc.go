@@ -2,6 +2,7 @@
 // servers run, or when none can. A tool calls the store and the key service itself, by package objects.
 //
 //	s3://B/KEY ─▶ state: bucket record ─▶ objects: envelope, KMS key allowed?, bucket key, segments, trailer ─▶ report
+//	Attest: store ─▶ every object, version, upload and leftover ─▶ list ─▶ package attestation: signed statement
 //	Migrate: store ─▶ proxy: checks, seals ─▶ store, and both again ─▶ compare ─▶ report
 //
 // What a tool promises:
@@ -15,6 +16,9 @@
 //     the same bytes (TestRewrapOnEachKindOfStore).
 //   - Migrate only reads its source, replaces nothing, and makes each object in one conditional step
 //     (TestMigrateReplacesNothing, TestMigrateUnderFaults; killed: TestMigrateKilledAndResumed in package main).
+//   - Attest names what isn't a sealed object of the bucket at its place, and nothing else
+//     (TestAttestNamesExactlyWhatIsNotSealed); its statement is made of the list as it lies on the disk, and a scan
+//     that was cut off gives the same one (TestAScanThatIsCutGoesOn).
 //   - Walks have as many objects in memory as workers, and two pages of names: their own, and one that is counted ahead
 //     for the total.
 //   - Each key belongs to exactly one of n shards, whatever release computes it (TestShardsAreDisjointAndWhole), and a

@@ -24,6 +24,9 @@ type Installation struct {
 	Abilities      store.Abilities // of the store, for tools that write to it
 	MetadataHeader string          // carries the envelope
 	ServiceKey     string          // ARN of the KMS key of SSE-S3
+
+	// WithoutKMS are the objects for a reader whose key service refuses every call, for Attest; nil: that isn't tried.
+	WithoutKMS *objects.Objects
 }
 
 // ErrUsage is wrapped by errors in a tool's arguments.

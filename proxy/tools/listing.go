@@ -44,6 +44,10 @@ func (in *Installation) list(bucket string) *bucketList {
 	return l
 }
 
+// countable implements pager. A store of directory buckets lists all names at once, and the walk's own listing knows the
+// total as soon.
+func (l *bucketList) countable() bool { return l.names.Ask != nil }
+
 // maxPage bounds a page of 1,000 names of up to 1,024 bytes, three times that when encoded.
 const maxPage = 16 << 20
 
@@ -60,7 +64,7 @@ func (l *bucketList) page(ctx context.Context, prefix, after string, most int) (
 	p := &page{last: after}
 	if l.names.Ask == nil { // a store of directory buckets lists in no order, and from no name on
 		more, err := l.objects.List(ctx, prefix, after, func(name, etag string, size int64, _ time.Time) {
-			p.entries, p.last = append(p.entries, entry{name, etag, size}), name
+			p.entries, p.last = append(p.entries, entry{key: name, etag: etag, size: size}), name
 		})
 		p.more = more
 		return p, err
@@ -71,7 +75,7 @@ func (l *bucketList) page(ctx context.Context, prefix, after string, most int) (
 	}
 	for i := range found.Entries {
 		e := &found.Entries[i]
-		p.entries = append(p.entries, entry{e.Name, e.Object.ETag, e.Object.Size})
+		p.entries = append(p.entries, entry{key: e.Name, etag: e.Object.ETag, size: e.Object.Size})
 	}
 	p.unknown, p.more = found.Unknown, found.More
 	if found.Last != "" {

@@ -150,7 +150,7 @@ func (t *total) add(e entry) {
 
 // findTotal counts what the walk has still to do, by a listing of its own that runs ahead of it: one request for each
 // thousand names. Where it fails, the total stays unknown until the walk's own listing ends.
-func (w *walk) findTotal(ctx context.Context, objects *bucketList, prefix, start string, counted total) {
+func (w *walk) findTotal(ctx context.Context, objects pager, prefix, start string, counted total) {
 	select {
 	case <-time.After(w.o.TotalAfter):
 	case <-ctx.Done():

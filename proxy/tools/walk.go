@@ -40,6 +40,24 @@ type position struct {
 type entry struct {
 	key, etag string
 	size      int64
+	version   string // "" for the current one
+	shown     int    // by which listings, of Attest's second pass
+}
+
+// A pager has what a walk goes over, a page at a time.
+type pager interface {
+	// page returns up to most entries behind a key, which is the last one of the page before.
+	page(ctx context.Context, prefix, after string, most int) (*page, error)
+	// countable reports whether the entries can be counted ahead, by pages of their own.
+	countable() bool
+}
+
+// A journal records what a walk has done beyond its position.
+type journal interface {
+	// advance is called for each entry in the order of the pages, when it and all before it are done.
+	advance(e entry) error
+	// flush is called before the position is recorded.
+	flush() error
 }
 
 // walk calls work for each object of the store's bucket that begins with prefix and belongs to the shard, several at a
@@ -59,12 +77,19 @@ type walk struct {
 	saved   time.Time
 	total   total
 	meter   meter
+
+	journal journal       // nil: none. With one, the resume file stays when the walk has ended
+	room    chan struct{} // with a journal: of entries that may wait to be recorded
 }
 
 type task struct {
 	entry
 	done bool
 }
+
+// maxWaiting bounds how many entries that are done wait for one before them, which may take hours, until the journal can
+// record them.
+const maxWaiting = 4000
 
 // listedAtOnce is how many objects are listed by one request.
 const listedAtOnce = 1000
@@ -99,11 +124,14 @@ func newWalk(name string, o WalkOptions) (*walk, error) {
 // listed and is gone, work returns errGone only when it is no longer listed. unknown gets the listed names that can't
 // be decoded.
 func (w *walk) run(
-	ctx context.Context, objects *bucketList, prefix string,
+	ctx context.Context, objects pager, prefix string,
 	work func(context.Context, entry) (failed bool, err error), unknown func(shown string) error,
 ) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if w.journal != nil {
+		w.room = make(chan struct{}, maxWaiting)
+	}
 	tasks := make(chan *task)
 	var workers sync.WaitGroup
 	for range w.o.Concurrency {
@@ -136,7 +164,7 @@ func (w *walk) run(
 	if w.o.Resume == "" {
 		return err
 	}
-	if err != nil {
+	if err != nil || w.journal != nil {
 		return errors.Join(err, w.save())
 	}
 	if gone := os.Remove(w.o.Resume); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
@@ -146,7 +174,7 @@ func (w *walk) run(
 }
 
 // startWatching begins to show the progress. What it returns shows the end, and clears it for what follows.
-func (w *walk) startWatching(ctx context.Context, objects *bucketList, prefix string) (stop func()) {
+func (w *walk) startWatching(ctx context.Context, objects pager, prefix string) (stop func()) {
 	w.started = time.Now()
 	if w.o.Watch == nil {
 		return func() {}
@@ -154,8 +182,7 @@ func (w *walk) startWatching(ctx context.Context, objects *bucketList, prefix st
 	ctx, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { w.watch(ctx) })
-	// A store of directory buckets lists all names at once, and the walk's own listing knows the total as soon.
-	if start := w.now; w.o.TotalAfter > 0 && objects.names.Ask != nil {
+	if start := w.now; w.o.TotalAfter > 0 && objects.countable() {
 		counted := total{objects: start.Done, bytes: start.Bytes}
 		watching.Go(func() { w.findTotal(ctx, objects, prefix, start.After, counted) })
 	}
@@ -168,7 +195,7 @@ func (w *walk) startWatching(ctx context.Context, objects *bucketList, prefix st
 }
 
 func (w *walk) feed(
-	ctx context.Context, objects *bucketList, prefix string, tasks chan<- *task, unknown func(string) error,
+	ctx context.Context, objects pager, prefix string, tasks chan<- *task, unknown func(string) error,
 ) error {
 	all := total{objects: w.now.Done, bytes: w.now.Bytes} // with what is listed
 	for start := w.now.After; ; {
@@ -203,6 +230,13 @@ func (w *walk) feed(
 					return nil
 				}
 			}
+			if w.room != nil {
+				select {
+				case w.room <- struct{}{}:
+				case <-ctx.Done():
+					return nil
+				}
+			}
 			t := &task{entry: e}
 			w.mu.Lock()
 			w.begun++
@@ -232,6 +266,12 @@ func (w *walk) finish(t *task, failed bool) error {
 		w.now.Failed++
 	}
 	for len(w.pending) > 0 && w.pending[0].done {
+		if w.journal != nil {
+			if err := w.journal.advance(w.pending[0].entry); err != nil {
+				return err
+			}
+			<-w.room
+		}
 		w.now.After = w.pending[0].key
 		w.pending = w.pending[1:]
 	}
@@ -291,6 +331,11 @@ func WriteLine(w io.Writer, document any) error {
 
 // save writes the resume file in one step.
 func (w *walk) save() error {
+	if w.journal != nil {
+		if err := w.journal.flush(); err != nil {
+			return err
+		}
+	}
 	text, err := json.Marshal(w.now)
 	if err != nil {
 		return err

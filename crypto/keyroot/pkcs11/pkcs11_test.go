@@ -26,25 +26,9 @@ const pin = "1234-the-pin"
 // SoftHSM is the process's, so these tests don't run in parallel.
 func newToken(t *testing.T) pkcs11.Config {
 	t.Helper()
-	module := roottest.Tool(t, "softhsm/usr/lib/softhsm/libsofthsm2.so")
-	dir := t.TempDir()
-	config := filepath.Join(dir, "softhsm2.conf")
-	tokens := filepath.Join(dir, "tokens")
-	if err := os.Mkdir(tokens, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	text := "directories.tokendir = " + tokens + "\nobjectstore.backend = file\nlog.level = ERROR\n"
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("SOFTHSM2_CONF", config)
-	util := exec.Command(roottest.Tool(t, "softhsm/usr/bin/softhsm2-util"), "--module", module, "--init-token", "--free",
-		"--label", "sealfront", "--so-pin", "security-officer", "--pin", pin)
-	if out, err := util.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	token := roottest.NewToken(t)
 	c := pkcs11.Config{
-		Module: module, Token: "sealfront", PIN: keyroot.Secret{Value: pin}, Key: "root",
+		Module: token.Module, Token: token.Label, PIN: keyroot.Secret{Value: token.PIN}, Key: "root",
 		Timeout: 30 * time.Second, // the machine may be loaded
 	}
 	root := open(t, c)

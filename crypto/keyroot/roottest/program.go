@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -32,6 +33,7 @@ type Vault struct {
 	Token   string `json:"token"`   // of root
 	Unseal  string `json:"unseal"`  // the one key
 	process *os.Process
+	keys    atomic.Int32 // made
 }
 
 // StartVault starts one and kills it when the test ends. Where the program is missing, see Tool.

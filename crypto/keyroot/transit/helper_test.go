@@ -2,14 +2,8 @@ package transit_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,50 +18,25 @@ type cluster struct {
 	t testing.TB
 }
 
-const policy = `path "transit/datakey/plaintext/*" { capabilities = ["update"] }
-path "transit/decrypt/*" { capabilities = ["update"] }`
-
 func startCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{Vault: roottest.StartVault(t), t: t}
 	c.do("POST", "sys/mounts/transit", `{"type": "transit"}`)
 	c.do("POST", "transit/keys/root", `{}`)
 	c.do("POST", "transit/keys/other", `{}`)
-	c.policy(policy)
+	c.SetPolicy(t, roottest.Policy)
 	return c
-}
-
-func (c *cluster) policy(text string) {
-	c.t.Helper()
-	body, _ := json.Marshal(map[string]string{"policy": text})
-	c.do("PUT", "sys/policies/acl/kms", string(body))
 }
 
 // do calls the API as root and fails the test unless that went well.
 func (c *cluster) do(method, path, body string) map[string]any {
 	c.t.Helper()
-	status, answer := c.try(method, path, body)
-	if status < 200 || status > 299 {
-		c.t.Fatalf("%s %s: status %d, %v", method, path, status, answer)
-	}
-	return answer
+	return c.Do(c.t, method, path, body)
 }
 
 func (c *cluster) try(method, path, body string) (int, map[string]any) {
 	c.t.Helper()
-	r, err := http.NewRequest(method, c.Address+"/v1/"+path, strings.NewReader(body))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	r.Header.Set("X-Vault-Token", c.Token)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	var said map[string]any
-	_ = json.NewDecoder(answer.Body).Decode(&said)
-	return answer.StatusCode, said
+	return c.Try(c.t, method, path, body)
 }
 
 // at follows keys into nested objects.
@@ -85,15 +54,10 @@ func at[T any](t testing.TB, m map[string]any, keys ...string) T {
 	return got
 }
 
-// appRole enables AppRole with the role "kms", whose tokens have these settings, and returns how to log in.
+// appRole is Vault.AppRole, as this package logs in.
 func (c *cluster) appRole(settings string) *transit.AppRole {
 	c.t.Helper()
-	if status, _ := c.try("GET", "sys/auth/approle/tune", ""); status != 200 {
-		c.do("POST", "sys/auth/approle", `{"type": "approle"}`)
-	}
-	c.do("POST", "auth/approle/role/kms", `{"token_policies": "kms"`+settings+`}`)
-	id := at[string](c.t, c.do("GET", "auth/approle/role/kms/role-id", ""), "data", "role_id")
-	secret := at[string](c.t, c.do("POST", "auth/approle/role/kms/secret-id", "{}"), "data", "secret_id")
+	id, secret := c.AppRole(c.t, settings)
 	return &transit.AppRole{RoleID: id, SecretID: keyroot.Secret{Value: secret}}
 }
 
@@ -115,68 +79,6 @@ func open(t testing.TB, c transit.Config) *transit.Root {
 	}
 	t.Cleanup(func() { _ = r.Close() })
 	return r
-}
-
-// A gate stands before a cluster, counts, and may answer itself.
-type gate struct {
-	*httptest.Server
-	mu     sync.Mutex
-	counts map[string]int // of requests by the end of their path
-	logins int            // under way: logins, renewals and look-ups
-	most   int
-	fault  func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
-}
-
-func newGate(t testing.TB, target string, start func(http.Handler) *httptest.Server) *gate {
-	t.Helper()
-	u, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(u)
-	proxy.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
-	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	g := &gate{counts: map[string]int{}}
-	g.Server = start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-		auth := strings.HasPrefix(r.URL.Path, "/v1/auth/")
-		g.mu.Lock()
-		g.counts[last]++
-		if auth {
-			g.logins++
-			g.most = max(g.most, g.logins)
-		}
-		fault := g.fault
-		g.mu.Unlock()
-		if fault == nil || !fault(w, r) {
-			proxy.ServeHTTP(w, r)
-		}
-		if auth {
-			g.mu.Lock()
-			g.logins--
-			g.mu.Unlock()
-		}
-	}))
-	t.Cleanup(g.Close)
-	return g
-}
-
-func (g *gate) count(last string) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.counts[last]
-}
-
-func (g *gate) mostLogins() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.most
-}
-
-func (g *gate) setFault(f func(w http.ResponseWriter, r *http.Request) bool) {
-	g.mu.Lock()
-	g.fault = f
-	g.mu.Unlock()
 }
 
 // wrapOne wraps a key under "name".

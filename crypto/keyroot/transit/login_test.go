@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"sealfront/crypto/keyroot"
+	"sealfront/crypto/keyroot/roottest"
 	"sealfront/crypto/keyroot/transit"
 )
 
@@ -69,7 +70,7 @@ func TestOneLoginAtATime(t *testing.T) {
 		t.Skip("tokens of seconds need a machine that isn't slowed down")
 	}
 	c := startCluster(t)
-	g := newGate(t, c.Address, httptest.NewServer)
+	g := roottest.NewGate(t, c.Address, httptest.NewServer)
 	config := c.config()
 	config.Address, config.Token = g.URL, keyroot.Secret{}
 	config.AppRole = c.appRole(`, "token_ttl": "2s", "token_max_ttl": "5s"`)
@@ -83,23 +84,23 @@ func TestOneLoginAtATime(t *testing.T) {
 	wait()
 	took := time.Since(start)
 	t.Logf("%d unwraps in %v, %d failed; %d logins, %d renewals, %d look-ups, at most %d at once",
-		well.Load(), took.Round(time.Millisecond), failed.Load(), g.count("login"), g.count("renew-self"),
-		g.count("lookup-self"), g.mostLogins())
-	if g.mostLogins() != 1 {
-		t.Errorf("%d logins at once", g.mostLogins())
+		well.Load(), took.Round(time.Millisecond), failed.Load(), g.Count("login"), g.Count("renew-self"),
+		g.Count("lookup-self"), g.MostLogins())
+	if g.MostLogins() != 1 {
+		t.Errorf("%d logins at once", g.MostLogins())
 	}
 	// A token serves for a second at least, and three at least of its age of five.
-	if n := g.count("login"); n < 2 || n > int(took.Seconds())+2 {
+	if n := g.Count("login"); n < 2 || n > int(took.Seconds())+2 {
 		t.Errorf("%d logins in %v", n, took)
 	}
-	if g.count("renew-self") == 0 {
+	if g.Count("renew-self") == 0 {
 		t.Error("no token was renewed")
 	}
 }
 
 func TestARevokedTokenIsReplacedUnderLoad(t *testing.T) {
 	c := startCluster(t)
-	g := newGate(t, c.Address, httptest.NewServer)
+	g := roottest.NewGate(t, c.Address, httptest.NewServer)
 	config := c.config()
 	config.Address, config.Token, config.AppRole = g.URL, keyroot.Secret{}, c.appRole("")
 	r := open(t, config)
@@ -110,17 +111,17 @@ func TestARevokedTokenIsReplacedUnderLoad(t *testing.T) {
 	for i := range revocations {
 		before := well.Load()
 		until(t, "200 unwraps", func() bool { return well.Load() >= before+200 })
-		c.do("PUT", "sys/leases/revoke-prefix/auth/approle", "{}")
-		until(t, "another login", func() bool { return g.count("login") >= i+2 })
+		c.RevokeLogins(t)
+		until(t, "another login", func() bool { return g.Count("login") >= i+2 })
 	}
 	before := well.Load()
 	until(t, "200 unwraps more", func() bool { return well.Load() >= before+200 })
 	close(stop)
 	wait()
 	t.Logf("%d unwraps, %d failed; %d logins, %d look-ups, at most %d at once", well.Load(), failed.Load(),
-		g.count("login"), g.count("lookup-self"), g.mostLogins())
-	if g.count("login") != 1+revocations || g.mostLogins() != 1 {
-		t.Errorf("%d logins, %d at once", g.count("login"), g.mostLogins())
+		g.Count("login"), g.Count("lookup-self"), g.MostLogins())
+	if g.Count("login") != 1+revocations || g.MostLogins() != 1 {
+		t.Errorf("%d logins, %d at once", g.Count("login"), g.MostLogins())
 	}
 }
 
@@ -233,7 +234,7 @@ func TestCertificatesAreCheckedBothWays(t *testing.T) {
 		}
 		return path
 	}
-	g := newGate(t, c.Address, func(h http.Handler) *httptest.Server {
+	g := roottest.NewGate(t, c.Address, func(h http.Handler) *httptest.Server {
 		s := httptest.NewUnstartedServer(h)
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))

@@ -108,7 +108,7 @@ func TestRotationKeepsWhatWasWrapped(t *testing.T) {
 
 func TestWhatAnOperatorCanMendIsNoDamage(t *testing.T) {
 	c := startCluster(t)
-	g := newGate(t, c.Address, httptest.NewServer)
+	g := roottest.NewGate(t, c.Address, httptest.NewServer)
 	config := c.config()
 	config.Address, config.Token, config.AppRole = g.URL, keyroot.Secret{}, c.appRole("")
 	r := open(t, config)
@@ -120,7 +120,7 @@ func TestWhatAnOperatorCanMendIsNoDamage(t *testing.T) {
 	}{
 		{
 			"permission denied", "policy must allow update on transit/datakey/plaintext/root",
-			func() { c.policy(`path "transit/keys/*" { capabilities = ["read"] }`) }, func() { c.policy(policy) },
+			func() { c.SetPolicy(t, `path "transit/keys/*" { capabilities = ["read"] }`) }, func() { c.SetPolicy(t, roottest.Policy) },
 		},
 		{
 			"the key deleted", "doesn't exist in transit",
@@ -134,20 +134,20 @@ func TestWhatAnOperatorCanMendIsNoDamage(t *testing.T) {
 		},
 		{
 			"throttled", "limits the rate",
-			func() { g.setFault(answerStatus(429, `{"errors": ["request path rate limit quota exceeded"]}`)) },
-			func() { g.setFault(nil) },
+			func() { g.SetFault(answerStatus(429, `{"errors": ["request path rate limit quota exceeded"]}`)) },
+			func() { g.SetFault(nil) },
 		},
 		{
 			"a load balancer's page", "HTTP status 502",
-			func() { g.setFault(answerStatus(502, "<html>Bad Gateway</html>")) }, func() { g.setFault(nil) },
+			func() { g.SetFault(answerStatus(502, "<html>Bad Gateway</html>")) }, func() { g.SetFault(nil) },
 		},
 		{
 			"a page in place of an answer", "isn't JSON",
-			func() { g.setFault(answerStatus(200, "<html>welcome</html>")) }, func() { g.setFault(nil) },
+			func() { g.SetFault(answerStatus(200, "<html>welcome</html>")) }, func() { g.SetFault(nil) },
 		},
 		{
 			"an empty answer", "",
-			func() { g.setFault(answerStatus(503, "")) }, func() { g.setFault(nil) },
+			func() { g.SetFault(answerStatus(503, "")) }, func() { g.SetFault(nil) },
 		},
 		{
 			"sealed", "unseal it", func() { c.do("PUT", "sys/seal", "{}") },
@@ -180,7 +180,7 @@ func TestWhatAnOperatorCanMendIsNoDamage(t *testing.T) {
 
 func TestAServerThatIsAway(t *testing.T) {
 	c := startCluster(t)
-	g := newGate(t, c.Address, httptest.NewServer)
+	g := roottest.NewGate(t, c.Address, httptest.NewServer)
 	config := c.config()
 	config.Address = g.URL
 	r := open(t, config)
@@ -266,7 +266,7 @@ func TestTheEnvironmentDoesNotMoveIt(t *testing.T) {
 	if err := open(t, c.config()).Well(t.Context()); err != nil {
 		t.Error(err)
 	}
-	trusted := newGate(t, c.Address, httptest.NewTLSServer)
+	trusted := roottest.NewGate(t, c.Address, httptest.NewTLSServer)
 	trusted.Config.ErrorLog = nil
 	config := c.config()
 	config.Address = trusted.URL
