@@ -113,10 +113,15 @@
 // The plaintext of a stored object's bytes. With --arn the key service alone is needed, and of FILE only kms, region,
 // account and data are read.
 //
+//	sealfront adopt --all | BUCKET… [--sample N]
+//
+// Make the lost records of buckets again, each once a sample of its objects has opened, by what the objects show. An
+// existing record is never replaced. Exit status 1 when a bucket has no record afterwards; the report, in JSON, says why
+// (TestAdoptMany).
+//
 //	sealfront adopt BUCKET --arn ARN --kms-key ARN [--store-bucket NAME] [--sample N]
 //
-// Make the lost record of a bucket again, once a sample of its objects has opened. An existing record is never
-// replaced.
+// The same for one bucket whose objects don't show its default KMS key.
 //
 //	sealfront keys [drop [--kms-key ARN]] [--admin URL]
 //

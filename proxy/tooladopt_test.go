@@ -88,3 +88,56 @@ func TestAdoptAfterTheStateIsLost(t *testing.T) {
 		t.Error(a.StatusCode, a.Text)
 	}
 }
+
+// One command makes all records again, of what the objects show; what it can't, it names.
+func TestAdoptAllAfterTheStateIsLost(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := proxytest.StartEmbedded(t, dir)
+	client := p.Client(t)
+	const general = "general"
+	proxytest.MakeBucket(t, client, general)
+	paths := []string{"/" + general + "/a", proxytest.DemoPath + "a"}
+	for _, path := range paths {
+		if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: "body of " + path}); a.StatusCode != 200 {
+			t.Fatal(a.StatusCode, a.Text)
+		}
+	}
+	p.Stop()
+	objects := filepath.Join(dir, "store", "objects")
+	if err := os.RemoveAll(filepath.Join(objects, "sealfront-state")); err != nil {
+		t.Fatal(err)
+	}
+	adopt := func(args ...string) (string, int) {
+		t.Helper()
+		out, errs, status := proxytest.Subcommand(t, append([]string{"adopt", "--data", dir}, args...)...)
+		return out + errs, status
+	}
+	for name, args := range map[string][]string{
+		"no names": {}, "names and --all": {"--all", general}, "an ARN of two": {general, "other", "--arn", "arn:aws:s3:::general"},
+		"no sample": {"--all", "--sample", "0"}, "an ARN without a key": {general, "--arn", "arn:aws:s3:::general"},
+		"the state bucket": {"sealfront-state"},
+	} {
+		if text, status := adopt(args...); status != command.StatusUsage {
+			t.Errorf("%s: status %d %s", name, status, text)
+		}
+	}
+	text, status := adopt("--all")
+	if status != command.StatusOK || strings.Count(text, `"outcome":"adopted"`) != 2 ||
+		!strings.HasSuffix(text, `{"adopted":2,"kept":0,"refused":[],"failed":[]}`+"\n") {
+		t.Errorf("status %d %s", status, text)
+	}
+	if text, status := adopt("--all"); status != command.StatusOK || !strings.Contains(text, `{"adopted":0,"kept":2,`) {
+		t.Errorf("again: status %d %s", status, text)
+	}
+	if text, status := adopt(general, "none"); status != command.StatusError ||
+		!strings.Contains(text, `"kept":1,"refused":["none"]`) {
+		t.Errorf("a bucket that isn't there: status %d %s", status, text)
+	}
+	p = proxytest.StartEmbedded(t, dir)
+	for _, path := range paths {
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.StatusCode != 200 || a.Text != "body of "+path {
+			t.Errorf("%s: %d %s", path, a.StatusCode, a.Text)
+		}
+	}
+}

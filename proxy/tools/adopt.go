@@ -51,47 +51,59 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*AdoptionReport
 	if err := in.hasBucket(ctx, a.StoreName); err != nil {
 		return nil, err
 	}
-	p := &place{in, in.FactsOf(record), record}
 	r := &AdoptionReport{Bucket: a.Bucket, ARN: a.ARN, KMSKey: a.KMSKey, Left: []Finding{}}
-	objects := in.list(a.StoreName)
-	page, err := objects.page(ctx, "", "", listedAtOnce)
+	keys, err := in.sampleOf(ctx, a, r)
+	if err != nil {
+		return nil, err
+	}
+	return r, in.adopt(ctx, record, keys, r)
+}
+
+// sampleOf are names of objects of a bucket, from all of it; the report gets the names that can't be decoded.
+func (in *Installation) sampleOf(ctx context.Context, a *Adoption, r *AdoptionReport) (keys []string, err error) {
+	keys, unknown, err := in.list(a.StoreName).sample(ctx, a.Sample)
 	if err != nil {
 		return nil, fmt.Errorf("list the store's bucket: %w", err)
 	}
-	for _, shown := range page.unknown {
+	for _, shown := range unknown {
 		r.Left = append(r.Left, finding(Target{a.Bucket, shown}, errUnknown))
 	}
-	keys := page.entries
-	step := max(1, len(keys)/max(1, a.Sample))
-	for i := 0; i < len(keys) && r.Sampled < a.Sample; i += step {
-		err := objects.whileListed(ctx, keys[i].key, func() error {
-			return retry(func() error { return p.opens(ctx, keys[i].key) })
+	return keys, nil
+}
+
+// adopt writes a record if all of the sample open under it, and reports what it found.
+func (in *Installation) adopt(ctx context.Context, record *state.Bucket, keys []string, r *AdoptionReport) error {
+	p := &place{in, in.FactsOf(record), record}
+	objects := in.list(record.StoreName)
+	for _, key := range keys {
+		err := objects.whileListed(ctx, key, func() error {
+			return retry(func() error { return p.opens(ctx, key) })
 		})
 		if errors.Is(err, errGone) {
 			continue
 		}
 		r.Sampled++
 		if err != nil {
-			r.Left = append(r.Left, finding(Target{a.Bucket, keys[i].key}, err))
+			r.Left = append(r.Left, finding(Target{record.Name, key}, err))
 		}
 	}
-	notes, err := in.unlisted(ctx, a.StoreName)
+	notes, err := in.unlisted(ctx, record.StoreName)
 	if err == nil {
-		r.Notes, err = in.storeUploads(ctx, a.StoreName)
+		r.Notes, err = in.storeUploads(ctx, record.StoreName)
 	}
 	if err != nil {
-		return r, err
+		return err
 	}
 	r.Notes = append(r.Notes, notes...)
 	if len(r.Left) > 0 {
-		return r, ErrFound
+		return ErrFound
 	}
 	_, err = in.State.CreateBucket(ctx, *record, func(context.Context) error { return nil })
 	if err != nil {
-		return r, fmt.Errorf("write the record of %q: %w", a.Bucket, err)
+		return fmt.Errorf("write the record of %q: %w", record.Name, err)
 	}
 	r.Made = true
-	return r, nil
+	return nil
 }
 
 // opens checks that an object's envelope and trailer open.
@@ -110,6 +122,24 @@ func (p *place) opens(ctx context.Context, key string) error {
 
 // record is made of the ARN, the name and the key. A policy, tags and another default encryption are lost.
 func (a *Adoption) record() (*state.Bucket, error) {
+	b, err := a.bucket()
+	if err != nil {
+		return nil, err
+	}
+	fields := strings.Split(a.KMSKey, ":")
+	if len(fields) != 6 || fields[2] != "kms" || !strings.HasPrefix(fields[5], "key/") {
+		return nil, fmt.Errorf("%w: %q is not the ARN of a KMS key", ErrUsage, a.KMSKey)
+	}
+	b.DefaultKMS, b.DefaultKey, b.KeyAsGiven, b.BucketKey = true, a.KMSKey, a.KMSKey, true
+	if b.Directory {
+		b.BoundKey = a.KMSKey
+	}
+	return b, nil
+}
+
+// bucket is a record that is made of the ARN and the name: the bucket has the default encryption of those that were
+// never configured.
+func (a *Adoption) bucket() (*state.Bucket, error) {
 	facts, err := FactsOfARN(a.ARN, a.Account, a.KMSKey)
 	if err != nil {
 		return nil, err
@@ -117,20 +147,14 @@ func (a *Adoption) record() (*state.Bucket, error) {
 	if facts.Name != a.Bucket {
 		return nil, fmt.Errorf("%w: %s is not the ARN of %q", ErrUsage, a.ARN, a.Bucket)
 	}
-	fields := strings.Split(a.KMSKey, ":")
-	if len(fields) != 6 || fields[2] != "kms" || !strings.HasPrefix(fields[5], "key/") {
-		return nil, fmt.Errorf("%w: %q is not the ARN of a KMS key", ErrUsage, a.KMSKey)
-	}
 	b := &state.Bucket{
 		Name: a.Bucket, Directory: facts.Kind == policy.Directory, ARN: a.ARN, Account: facts.Account, Region: facts.Region,
-		StoreName: a.StoreName,
-		Creator:   "adopt", DefaultKMS: true, DefaultKey: a.KMSKey, KeyAsGiven: a.KMSKey, BucketKey: true,
+		StoreName: a.StoreName, Creator: "adopt",
 	}
 	if !b.Directory {
 		b.Region = a.Region
 		return b, nil
 	}
-	b.BoundKey = a.KMSKey
 	name, ok := strings.CutSuffix(a.Bucket, "--x-s3")
 	at := strings.LastIndex(name, "--")
 	if !ok || at <= 0 {

@@ -87,6 +87,64 @@ func (l *bucketList) page(ctx context.Context, prefix, after string, most int) (
 	return p, nil
 }
 
+// samplePlaces are where the names of a sample begin, behind what the first names have in common: a bucket has its
+// kinds of objects next to each other.
+const samplePlaces = "0369ADGMRWZadgjmqtwz~"
+
+// sample returns the names of up to most objects: some of the first page, and where there are more pages, some of the
+// names further on.
+func (l *bucketList) sample(ctx context.Context, most int) (keys, unknown []string, err error) {
+	p, err := l.page(ctx, "", "", listedAtOnce)
+	if err != nil {
+		return nil, nil, err
+	}
+	if unknown = p.unknown; most <= 0 || len(p.entries) == 0 {
+		return nil, unknown, nil
+	}
+	further := p.more && l.names.Ask != nil
+	first := most
+	if further {
+		first = (most + 1) / 2
+	}
+	for i := 0; i < len(p.entries) && len(keys) < first; i += max(1, len(p.entries)/first) {
+		keys = append(keys, p.entries[i].key)
+	}
+	if !further {
+		return keys, unknown, nil
+	}
+	// Half of what is left is for names that begin as those of the page, half for all others.
+	common := commonPrefix(p.entries[0].key, p.entries[len(p.entries)-1].key)
+	for _, level := range []struct {
+		prefix string
+		most   int
+	}{{common, (first + most + 1) / 2}, {"", most}} {
+		for _, c := range samplePlaces {
+			after := level.prefix + string(c)
+			if after <= max(p.last, keys[len(keys)-1]) {
+				continue // looked at
+			}
+			page, err := l.page(ctx, "", after, 1)
+			if err != nil {
+				return nil, nil, err
+			}
+			unknown = append(unknown, page.unknown...)
+			if len(page.entries) == 0 || len(keys) == level.most {
+				break
+			}
+			keys = append(keys, page.entries[0].key)
+		}
+	}
+	return keys, unknown, nil
+}
+
+func commonPrefix(a, b string) string {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return a[:n]
+}
+
 // errListed means that the store lists an object that doesn't exist.
 var errListed = errors.New("the store lists it, and answers that it doesn't exist")
 
