@@ -268,7 +268,7 @@
 //     tries what a configuration names; admin is the operator's address; supervisor reports to systemd.
 //   - proxytest is for tests: it starts the program as a process, or many within the test's own.
 //   - tools are the subcommands that work on sealed objects without a client: on objects; migrate alone has a proxy of
-//     its own, which instance opens.
+//     its own, which instance opens. attestation has the signed statement that tools make of a scan, and is pure.
 //   - config has an operator's settings, metrics the metrics, and status the page that shows them.
 //   - audit writes the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it imports
 //     gateway, objects, store and keyring, whose calls it times, and none of them imports it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -246,3 +247,6 @@ func (c *check) absent(bucket, key string) {
 		c.Errorf("HEAD of %s: %d, want 404: something was stored", key, a.status)
 	}
 }
+
+// without reports whether the endpoint lacks something, as the settings say.
+func (c *check) without(what string) bool { return slices.Contains(strings.Split(c.lacks, ","), what) }

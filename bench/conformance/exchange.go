@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"fmt"
-	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,27 +52,6 @@ var volatile = []string{
 	"date", "server", "connection", "keep-alive", "transfer-encoding", "via", "x-amz-request-id", "x-amz-id-2", "etag",
 	"last-modified", "requestid", "hostid", "message", "lastmodified", "creationdate", "initiated", "uploadid", "id",
 	"displayname", "accept-ranges", "expiration",
-}
-
-// writtenRows are the rows of rows/*.http.
-func writtenRows() ([]*Row, error) {
-	names, err := fs.Glob(files, "rows/*.http")
-	if err != nil {
-		return nil, err
-	}
-	var all []*Row
-	for _, name := range names {
-		text, err := files.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		rows, err := parseRows(string(text))
-		if err != nil {
-			return nil, fmt.Errorf("%s:%w", name, err)
-		}
-		all = append(all, rows...)
-	}
-	return all, nil
 }
 
 // parseRows reads rows that are written as exchanges. An error begins with the line's number.

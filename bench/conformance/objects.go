@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -163,9 +162,6 @@ func copyOntoItselfRows() []row {
 }
 
 const conditionalDelete = "conditional-delete"
-
-// without reports whether the endpoint lacks something, as the settings say.
-func (c *check) without(what string) bool { return slices.Contains(strings.Split(c.lacks, ","), what) }
 
 // needsConditionalDelete skips a case where the store behind the endpoint has no conditional deletes, once the endpoint
 // has refused one rather than ignored it. before is the object it must leave.

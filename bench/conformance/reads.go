@@ -1,8 +1,6 @@
 package conformance
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"strings"
 )
 
@@ -158,9 +156,4 @@ func responseHeaderRows() []row {
 			}
 		}},
 	}
-}
-
-func base64SHA256(body string) string {
-	sum := sha256.Sum256([]byte(body))
-	return base64.StdEncoding.EncodeToString(sum[:])
 }

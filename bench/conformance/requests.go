@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// ten is the body of the object that requests.txt is about, and of what it writes.
-const ten = "0123456789"
-
 func unsupportedRows() []row {
 	var rows []row
 	_, lines := table("requests.txt")
@@ -25,17 +22,6 @@ func unsupportedRows() []row {
 		})
 	}
 	return rows
-}
-
-// regionalQueries are the subresources that have the regional endpoint.
-func regionalQuery(method, path, query string) bool {
-	name, _, _ := strings.Cut(query, "=")
-	switch name {
-	case "encryption", "versioning", "acl", "location", "object-lock", "tagging", "cors", "website", "notification",
-		"replication", "inventory":
-		return path == ""
-	}
-	return path == "" && query == "" && method == "DELETE"
 }
 
 // byItself sends a request of requests.txt. After a refusal, and after a success of a write to another key, the object

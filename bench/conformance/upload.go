@@ -75,6 +75,3 @@ func (u *upload) complete() *answer {
 	}
 	return a
 }
-
-// large is a body of the smallest part that needn't be the last.
-func large() string { return strings.Repeat("0123456789abcdef", 5<<20/16) }

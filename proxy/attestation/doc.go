@@ -26,4 +26,18 @@
 //   - A statement whose scan opened nothing is never clean (TestNothingOpenedIsNoPass).
 //   - The page for people needs no scripts and nothing from elsewhere, and names of objects can't become markup
 //     (TestThePageIsSelfContained).
+//
+// # Decisions
+//
+//   - The list is a file of its own, and the statement holds its hash. A statement with a row for each object would be as
+//     large as the bucket is, and one without rows could be neither counted again nor its sample drawn again.
+//   - The list is also the journal of a scan, so that what is signed is what lies on the disk, and a scan that was cut
+//     off needs no second form.
+//   - The signing key is derived from the state key. A key in a file, as the receipts of shred have, would be one more
+//     secret to keep, and could sign on any machine; this one is where KMS opens the state, and at every replica, whose
+//     admin address shows its public half.
+//   - The sample is drawn by an HMAC of names, not by places in a list: so it doesn't depend on an order, which the store
+//     chooses.
+//   - Chi-square over windows of a segment's size, not an estimate of entropy: its distribution for random bytes is known,
+//     and so is how often it is wrong. Windows, since a body is rarely in the clear as a whole when it is in part.
 package attestation

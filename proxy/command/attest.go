@@ -116,7 +116,7 @@ func prepareAttest(v *invocation) action {
 	walk := v.loadFlags()
 	var o attestFlags
 	v.IntVar(&o.sample, "sample", defaultSample, "`N` objects and versions are read whole")
-	v.BoolVar(&o.full, "full", false, "all are read whole, and a sample of 100 once more")
+	v.BoolVar(&o.full, "full", false, "every object is read whole, and a sample of 100 twice more")
 	v.StringVar(&o.out, "out", "", "`DIR` that gets the statement, made if it is missing; default attest- and the bucket")
 	v.StringVar(&o.admin, "admin", "", "admin `ADDRESS` of a replica with the audit log; default that of the configuration")
 	v.StringVar(&o.storeBucket, "store-bucket", "", "`NAME` of the store's bucket, if KMS is away and can't say it; default "+

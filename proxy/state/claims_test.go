@@ -295,3 +295,43 @@ func TestSweepRemovesClaimsThatNobodyHoldsAndFinishesMoves(t *testing.T) {
 		}
 	})
 }
+
+// A move is finished at once where somebody asks for it, unless its holder is there; one that can't be finished keeps no
+// other from it, and stays.
+func TestFinishMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := state.Open(t.Context(), newBucket(), &kms{},
+			state.Options{ServiceKey: "service", ClaimAge: age, ClaimPatience: age / 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &state.Bucket{Name: "b"}
+		for _, key := range []string{"a", "b", "c", "held"} {
+			c := claim(t, s, key)
+			if err := c.Begin(b, &state.Move{From: key, To: "there"}); err != nil {
+				t.Fatal(err)
+			}
+			if key != "held" {
+				c.Release()
+			} else {
+				defer c.Release()
+			}
+		}
+		claim(t, s, "without a move").Release()
+		unfinished := errors.New("the store is away")
+		for round, want := range []string{"a b c", "b"} {
+			var seen []string
+			err := s.FinishMoves(t.Context(), b, func(_ context.Context, bucket string, m *state.Move) error {
+				seen = append(seen, m.From)
+				if m.From == "b" && round == 0 {
+					return unfinished
+				}
+				return nil
+			})
+			slices.Sort(seen)
+			if strings.Join(seen, " ") != want || errors.Is(err, unfinished) != (round == 0) {
+				t.Errorf("round %d: %q, %v, want %s", round, seen, err, want)
+			}
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 )
 
@@ -26,6 +27,33 @@ func (s *State) SweepClaims(ctx context.Context, finish func(ctx context.Context
 	})
 	if err = errors.Join(err, failed); err != nil {
 		return fmt.Errorf("remove claims: %w", err)
+	}
+	return nil
+}
+
+// FinishMoves has finish called for each move of a bucket whose holder has gone, however long ago. Moves of those who
+// still hold their claims are left to them. Whoever is about to change many objects calls it first: an object that was
+// changed is no longer recognized as the copy of an interrupted move, whose original would then stay beside it.
+func (s *State) FinishMoves(ctx context.Context, b *Bucket,
+	finish func(ctx context.Context, bucket string, m *Move) error,
+) error {
+	var failed error
+	err := s.each(ctx, claimPrefix+b.Name+"/", func(o *listed) error {
+		var found claimRecord
+		_, err := s.read(ctx, o.name, &found)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && found.Move == nil {
+			return nil
+		}
+		if err == nil {
+			err = s.sweepClaim(ctx, o.name, finish)
+		}
+		if err != nil && !errors.Is(err, ErrBusy) {
+			failed = errors.Join(failed, err)
+		}
+		return ctx.Err()
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return fmt.Errorf("finish the interrupted renames of %s: %w", b.Name, err)
 	}
 	return nil
 }

@@ -461,6 +461,40 @@ func (w *wavering) Decrypt(ctx context.Context, key string, blob []byte, context
 	return w.KMS.Decrypt(ctx, key, blob, context)
 }
 
+// While one object takes long, what is done behind it and can't be recorded yet is bounded, and with it the memory.
+func TestAttestWaitsForASlowObject(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	bucket, _ := s.directoryBucket("slow")
+	const bound, n = 4000, 4600
+	s.putMany(bucket, n)
+	var gets atomic.Int64
+	var most int64
+	var once sync.Once
+	s.front.set(func(_ http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/filled/") || r.Header.Get("Range") == "" {
+			return false
+		}
+		gets.Add(1)
+		if strings.HasSuffix(r.URL.Path, "/filled/00000") {
+			once.Do(func() { // until nothing else is requested any more
+				for before := int64(-1); before != gets.Load(); time.Sleep(300 * time.Millisecond) {
+					before = gets.Load()
+				}
+				most = gets.Load()
+			})
+		}
+		return false
+	}, nil)
+	dir := filepath.Join(t.TempDir(), "scan")
+	if _, err := s.attest(bucket, tools.AttestOptions{Dir: dir, Sample: 1}); err != nil {
+		t.Error(err)
+	}
+	if st := checkAttested(t, s, dir); most > bound+bound/10 || st.Objects.Current != n {
+		t.Errorf("%d objects were read while one was waited for; %+v", most, st.Objects)
+	}
+}
+
 // A report that can't be written, a directory that can't be made, and a store that fails end the scan, or are findings.
 func TestAttestWhereNothingCanBeWrittenOrRead(t *testing.T) {
 	t.Parallel()

@@ -114,6 +114,9 @@ func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (
 	if err != nil {
 		return nil, err
 	}
+	if err := in.State.FinishMoves(ctx, p.record, in.Objects.FinishMove); err != nil {
+		return nil, err
+	}
 	before := w.now.Failed
 	r := &RewrapReport{Shard: o.Shard.String(), Left: []Finding{}, Keys: map[string]int64{}, Depends: []*Dependency{}}
 	left := func(key string, err error) {

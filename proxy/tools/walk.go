@@ -78,13 +78,18 @@ type walk struct {
 	total   total
 	meter   meter
 
-	journal journal // nil: none. With one, the resume file stays when the walk has ended
+	journal journal       // nil: none. With one, the resume file stays when the walk has ended
+	room    chan struct{} // with a journal: of entries that may wait to be recorded
 }
 
 type task struct {
 	entry
 	done bool
 }
+
+// maxWaiting bounds how many entries that are done wait for one before them, which may take hours, until the journal can
+// record them.
+const maxWaiting = 4000
 
 // listedAtOnce is how many objects are listed by one request.
 const listedAtOnce = 1000
@@ -124,6 +129,9 @@ func (w *walk) run(
 ) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if w.journal != nil {
+		w.room = make(chan struct{}, maxWaiting)
+	}
 	tasks := make(chan *task)
 	var workers sync.WaitGroup
 	for range w.o.Concurrency {
@@ -222,6 +230,13 @@ func (w *walk) feed(
 					return nil
 				}
 			}
+			if w.room != nil {
+				select {
+				case w.room <- struct{}{}:
+				case <-ctx.Done():
+					return nil
+				}
+			}
 			t := &task{entry: e}
 			w.mu.Lock()
 			w.begun++
@@ -255,6 +270,7 @@ func (w *walk) finish(t *task, failed bool) error {
 			if err := w.journal.advance(w.pending[0].entry); err != nil {
 				return err
 			}
+			<-w.room
 		}
 		w.now.After = w.pending[0].key
 		w.pending = w.pending[1:]
