@@ -22,7 +22,7 @@
 //     Tokens of a root that end under load cost one login each, one at a time, and no request: TestTokensEndUnderLoad.
 //   - A role is assumed by whom its trust lets in: TestWhoMayNotAssumeRoles. Its sessions call any replica, and have
 //     its policy and its trust as they are now: TestWorkloadsCallTheKeyServiceByRole,
-//     TestSessionsHaveTheRoleAsItIsNow.
+//     TestSessionsHaveTheRoleAsItIsNow. A proxy is such a caller: TestAProxyHoldsNoSecretForTheKeyService.
 //   - Stock clients call it with nothing but what AWS's read from their environment: TestStockClientsOfTheKeyService,
 //     TestOpenTofuEncryptsItsStateWithTheKeyService.
 //   - Callers and certificates are read again when their files change, and a file that can't be read changes nothing:
