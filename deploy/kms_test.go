@@ -4,9 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"sealfront/crypto/keyservice"
 	"sealfront/proxy/config"
 )
 
@@ -53,5 +55,20 @@ func TestTheKeyServicesUnit(t *testing.T) {
 			!strings.Contains(string(unit), line) {
 			t.Errorf("it has no line %s", line)
 		}
+	}
+}
+
+// COMPATIBILITY.md lists the actions that the key service answers: all, and no other.
+func TestTheKeyServicesActions(t *testing.T) {
+	text, err := os.ReadFile("COMPATIBILITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(text), "answer these actions of KMS: ")
+	list, _, _ = strings.Cut(list, ".")
+	named := strings.Split(strings.ReplaceAll(list, "\n", " "), ", ")
+	slices.Sort(named)
+	if want := keyservice.Actions(); !slices.Equal(named, want) {
+		t.Errorf("it lists %q, and the key service answers %q", named, want)
 	}
 }

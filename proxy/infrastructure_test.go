@@ -20,9 +20,9 @@ import (
 )
 
 // The calls that tools which manage infrastructure make, in their order: the Terraform provider's (6.23 and later)
-// resources aws_s3_bucket with those beside it, aws_s3_directory_bucket, aws_kms_key and aws_kms_alias, CDK's custom
-// resources, and Crossplane's observation of a bucket. What such a tool reads twice must be the same, and what it has
-// set, else it finds a difference for ever.
+// resources aws_s3_bucket with those beside it, aws_s3_directory_bucket, aws_kms_key, aws_kms_alias and aws_kms_grant,
+// CDK's custom resources, and Crossplane's observation of a bucket. What such a tool reads twice must be the same, and
+// what it has set, else it finds a difference for ever.
 
 // A reading is what a list of reads found: an answer as JSON, or an error's code, by the name of the call.
 type reading map[string]string
@@ -432,11 +432,11 @@ func manageDirectoryBucket(t *testing.T, p *proxytest.Program, control *s3contro
 
 func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 	t.Parallel()
-	keys := proxytest.StartLocalKMS(t)
+	keys := proxytest.StartKeyServer(t, proxytest.KeyServerConfig(t, "", ""))
 	ctx := t.Context()
 	c := kms.New(kms.Options{
-		Region: "us-west-2", BaseEndpoint: &keys.Endpoint, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(keys.AccessKey, keys.SecretKey, ""),
+		Region: "us-west-2", BaseEndpoint: aws.String(keys.Env["SEALFRONT_KMS_ENDPOINT"]), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(proxytest.KMSAccessKey, proxytest.KMSSecretKey, ""),
 	})
 	must := func(what string, err error) {
 		t.Helper()
@@ -457,6 +457,13 @@ func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 	alias := aws.String("alias/managed")
 	_, err = c.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: alias, TargetKeyId: id})
 	must("CreateAlias", err)
+	grantee := "arn:aws:iam::123456789012:role/app"
+	grant, err := c.CreateGrant(ctx, &kms.CreateGrantInput{
+		KeyId: id, GranteePrincipal: &grantee, Name: aws.String("managed"),
+		Operations:  []kmstypes.GrantOperation{"Decrypt", "GenerateDataKey"},
+		Constraints: &kmstypes.GrantConstraints{EncryptionContextSubset: map[string]string{"a": "b"}},
+	})
+	must("CreateGrant", err)
 	all := func() reading {
 		t.Helper()
 		r := reading{}
@@ -482,6 +489,7 @@ func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 		"GetKeyPolicy": quoted(policy), "GetKeyRotationStatus": `"KeyRotationEnabled":true … "RotationPeriodInDays":180`,
 		"ListResourceTags": `{"TagKey":"Name","TagValue":"managed"}`,
 		"ListAliases":      `"AliasName":"alias/managed" … "TargetKeyId":"` + *id + `"`,
+		"ListGrants":       `"EncryptionContextSubset":{"a":"b"} … "GranteePrincipal":"` + grantee + `" … "Name":"managed"`,
 	})
 	changed := strings.Replace(policy, "managed", "changed", 1)
 	_, err = c.UpdateKeyDescription(ctx, &kms.UpdateKeyDescriptionInput{KeyId: id, Description: aws.String("changed")})
@@ -495,6 +503,8 @@ func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 	must("TagResource", err)
 	_, err = c.UntagResource(ctx, &kms.UntagResourceInput{KeyId: id, TagKeys: []string{"Name"}})
 	must("UntagResource", err)
+	_, err = c.RevokeGrant(ctx, &kms.RevokeGrantInput{KeyId: id, GrantId: grant.GrantId})
+	must("RevokeGrant", err)
 	_, err = c.DisableKey(ctx, &kms.DisableKeyInput{KeyId: id})
 	must("DisableKey", err)
 	second := all()
@@ -502,7 +512,7 @@ func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 	second.says(t, map[string]string{
 		"DescribeKey": `"Description":"changed" … "Enabled":false … "KeyState":"Disabled"`, "GetKeyPolicy": quoted(changed),
 		"GetKeyRotationStatus": `"KeyRotationEnabled":false`,
-		"ListResourceTags":     `[{"TagKey":"Stage","TagValue":"1"}]`,
+		"ListResourceTags":     `[{"TagKey":"Stage","TagValue":"1"}]`, "ListGrants": `"Grants":[]`,
 	})
 	_, err = c.DeleteAlias(ctx, &kms.DeleteAliasInput{AliasName: alias})
 	must("DeleteAlias", err)

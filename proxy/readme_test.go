@@ -70,18 +70,16 @@ func TestTheFirstBlockOfREADMEEndsWhenTheStartFails(t *testing.T) {
 	}
 	defer func() { _ = ln.Close() }()
 	taken := ln.Addr().String()
-	script := strings.ReplaceAll(start, "127.0.0.1:8443", taken)
-	script = strings.ReplaceAll(script, "127.0.0.1:9090", "127.0.0.1:0")
-	script = strings.ReplaceAll(script, "go run ./proxy",
-		"SEALFRONT_TEST_PROGRAM=1 '"+must(filepath.Abs(os.Args[0]))+"'")
+	script := strings.ReplaceAll(built(start), "127.0.0.1:8443", taken)
+	script = strings.ReplaceAll(script, "127.0.0.1:9090", "127.0.0.1:0") + "END\n"
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-uc", script)
 	cmd.Dir = t.TempDir()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	out, _ := cmd.CombinedOutput() // the status is of the loop
-	if ctx.Err() != nil || !strings.Contains(string(out), "another program listens on "+taken+": stop it, or choose") {
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil || err == nil || !strings.Contains(string(out), "another program listens on "+taken+": stop it, or choose") {
 		t.Errorf("%v: %s", ctx.Err(), out)
 	}
 }
@@ -90,7 +88,7 @@ func runRecipe(t *testing.T, recipe string) {
 	// The programs that a recipe calls, and where this machine has them.
 	path := os.Getenv("PATH")
 	for _, name := range []string{"minio", "aws", "curl", "python3"} {
-		if !regexp.MustCompile(`(?m)(^|\| |until )` + name + " ").MatchString(recipe) {
+		if !regexp.MustCompile(`(?m)(^|\| |until |=\S+ )` + name + " ").MatchString(recipe) {
 			continue
 		}
 		program := proxytest.ProgramPath(t, name)
@@ -102,13 +100,13 @@ func runRecipe(t *testing.T, recipe string) {
 		}
 	}
 	// All that is changed in it: addresses, and the program, which has been built already.
-	script := strings.ReplaceAll(recipe, "go run ./proxy", "SEALFRONT_TEST_PROGRAM=1 '"+must(filepath.Abs(os.Args[0]))+"'")
+	script := built(recipe)
 	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:9090", "127.0.0.1:9000"} {
 		script = strings.ReplaceAll(script, address, freePort(t))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-euc", "set -o pipefail; trap 'kill $(jobs -p) && wait' EXIT\n"+script)
+	cmd := exec.CommandContext(ctx, "bash", "-euc", script)
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "PATH="+path, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
 		"AWS_EC2_METADATA_DISABLED=true")
@@ -131,6 +129,12 @@ func runRecipe(t *testing.T, recipe string) {
 			left = rest
 		}
 	}
+}
+
+// built is a recipe with the program that has been built already.
+func built(recipe string) string {
+	recipe = strings.ReplaceAll(recipe, "go build -o try/sealfront ./proxy", "true")
+	return strings.ReplaceAll(recipe, "./sealfront ", "SEALFRONT_TEST_PROGRAM=1 '"+must(filepath.Abs(os.Args[0]))+"' ")
 }
 
 func freePort(t *testing.T) string {

@@ -139,6 +139,20 @@ kms: {kind: aws, endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
 	checkReceipts(t, signing+".pub", receipts, 2)
 }
 
+// An installation of --data has no records of replicas: the receipt and the exit status say so, instead of success.
+func TestShredOfDataSaysThatNoReplicaIsKnown(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := proxytest.StartEmbedded(t, dir)
+	key := p.KMS("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
+	stdout, stderr, status := proxytest.Subcommand(t, "shred", "--kms-key", key, "--receipts",
+		filepath.Join(dir, "receipts.jsonl"), "--signing-key", filepath.Join(dir, "signing.pem"), "--data", dir)
+	if status != 1 || !strings.Contains(stderr, "keeps no records of replicas") ||
+		!strings.Contains(stdout, "keeps no records of replicas") {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+}
+
 // checkReceipts has the independent checker look at receipts, and at each of them altered, left out and moved.
 func checkReceipts(t *testing.T, public, receipts string, n int) {
 	t.Helper()

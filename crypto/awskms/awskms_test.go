@@ -32,6 +32,7 @@ func service(t *testing.T, fault func(action string) error) (handler http.Handle
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.Close() }) // it notes the last use of keys a little later
 	if arn, err = s.CreateKey(t.Context(), "of a test"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,10 @@
 package keyservice
 
+import (
+	"maps"
+	"slices"
+)
+
 // actions has a row an action of KMS that this service knows.
 var actions = map[string]action{
 	"CreateKey":                       typed((*call).createKey),
@@ -39,4 +44,8 @@ var actions = map[string]action{
 	"GenerateDataKeyWithoutPlaintext": typed((*call).generateDataKeyWithoutPlaintext),
 	"Encrypt":                         typed((*call).encrypt),
 	"Decrypt":                         typed((*call).decrypt),
+	"ReEncrypt":                       typed((*call).reEncrypt),
 }
+
+// Actions are the names of all actions that are answered, sorted.
+func Actions() []string { return slices.Sorted(maps.Keys(actions)) }

@@ -41,9 +41,8 @@ func CompilePolicy(statements []Statement) (func(string, string, map[string]stri
 		c := callerStatement{deny: s.Effect == "Deny"}
 		for _, a := range s.Action {
 			p := patternOf(a, true)
-			if !slices.ContainsFunc(slices.Collect(maps.Keys(actions)), func(name string) bool {
-				return p.MatchString("kms:" + name)
-			}) {
+			if !slices.ContainsFunc(slices.AppendSeq([]string{reEncryptFrom, reEncryptTo}, maps.Keys(actions)),
+				func(name string) bool { return p.MatchString("kms:" + name) }) {
 				fault("action", "%q is no action of this key service, and matches none: they are kms:Decrypt, kms:CreateKey and "+
 					"so on", a)
 			}

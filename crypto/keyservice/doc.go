@@ -27,9 +27,9 @@
 //
 // What a single service of one account and Region can't have comes about so:
 //
-//   - With Options.Dir, a key of another account is made by CreateKey with the tag sealfront:account=210987654321. It is found by its ARN
-//     only and used as its policy says, at first not at all. Its administration, which KMS would leave to that account,
-//     is open to every caller.
+//   - With Options.Dir, a key of another account is made by CreateKey with the tag sealfront:account=210987654321. It
+//     is found by its ARN only and used as its policy says, at first not at all. Its administration, which KMS would
+//     leave to that account, is open to every caller.
 //   - A key of another Region is never found, as in KMS: "Invalid arn eu-west-1".
 //   - alias/aws/s3 points to a key of AWS's from its first DescribeKey on, as in KMS. Its policy lets nobody use it.
 //
@@ -43,13 +43,16 @@
 //     TestAKeyPendingImportStaysSo, TestTheKeyThatAWSManages, TestKeysOfOtherAccounts.
 //   - A key policy is enforced whole, or refused: TestKeyPolicies.
 //   - A blob opens only under its key and with the very encryption context: TestBlobsAreBound, FuzzDecrypt.
+//   - ReEncrypt seals under another key or context without showing what, to whom both keys allow it: TestReEncrypt.
 //   - A rotated key seals under new material and opens what it sealed before: TestRotatedKeysOpenWhatTheySealedBefore.
 //   - A key whose rotation is enabled rotates when it is due: TestKeysRotateByThemselves.
 //   - What is said of a role holds for its sessions: TestSessionsOfRolesAreCallers. All services have the keys that
 //     tokens of sessions are sealed under, and nobody else has: TestSessionKeys.
 //   - A grant permits its operations to its grantee under its constraints, against no Deny, and can be handed on as far
 //     as it goes: TestGrantsThatPermit.
-//   - Material is imported once for ever, ends when it should, and by any replica: TestKeyMaterialIsImported.
+//   - Material is imported by any replica with what another has given, and ends when it should:
+//     TestKeyMaterialIsImported. A key rotates to material that was imported for it, and isn't used while any that it
+//     has had is missing: TestImportedKeysRotateToNewMaterial.
 //   - A deleted key is gone when its waiting period has ended, from the file too: TestDeletedKeysAreGone.
 //   - Nothing is answered before the signature over the body is right: TestRequestsMustBeSigned.
 //   - Records are sealed, and bound to their names and the order of their states: TestKeysAreSealedAtRest. A state older

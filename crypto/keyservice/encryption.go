@@ -210,38 +210,43 @@ type decryptOutput struct {
 }
 
 func (c *call) decrypt(in *decryptInput) (*decryptOutput, error) {
-	if len(in.CiphertextBlob) < 1 || len(in.CiphertextBlob) > maxBlob {
-		return nil, validation("1 validation error detected: Value at 'ciphertextBlob' failed to satisfy constraint: "+
-			"Member must have length between 1 and %d", maxBlob)
-	}
-	sealedUnder := blobKey(in.CiphertextBlob)
-	name := in.KeyId
-	if name == "" {
-		if sealedUnder == "" {
-			return nil, errCiphertext
-		}
-		st, err := c.view(c.o.Freshness, sealedUnder)
-		switch {
-		case err != nil:
-			return nil, err
-		case st.Keys[sealedUnder] == nil:
-			return nil, fail("AccessDeniedException", "The ciphertext refers to a customer master key that does not "+
-				"exist, does not exist in this region, or you are not allowed to access.")
-		}
-		name = st.Keys[sealedUnder].ARN
-	}
-	k, err := c.use(name, "Decrypt", &in.conditions)
-	if err != nil {
-		return nil, err
-	}
-	if sealedUnder != "" && sealedUnder != k.ID {
-		return nil, fail("IncorrectKeyException",
-			"The key ID in the request does not identify a CMK that can perform this operation.")
-	}
-	plaintext, err := k.open(in.CiphertextBlob, in.EncryptionContext)
+	k, plaintext, err := c.openBlob("Decrypt", in.KeyId, in.CiphertextBlob, &in.conditions)
 	if err != nil {
 		return nil, err
 	}
 	c.used(k, "Decrypt")
 	return &decryptOutput{KeyId: k.ARN, Plaintext: plaintext, EncryptionAlgorithm: specSymmetric}, nil
+}
+
+// openBlob opens what was sealed under a key, which the blob names; name is another name of it, or "".
+func (c *call) openBlob(action, name string, blob []byte, with *conditions) (*key, []byte, error) {
+	if len(blob) < 1 || len(blob) > maxBlob {
+		return nil, nil, validation("1 validation error detected: Value at 'ciphertextBlob' failed to satisfy constraint: "+
+			"Member must have length between 1 and %d", maxBlob)
+	}
+	sealedUnder := blobKey(blob)
+	if name == "" {
+		if sealedUnder == "" {
+			return nil, nil, errCiphertext
+		}
+		st, err := c.view(c.o.Freshness, sealedUnder)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case st.Keys[sealedUnder] == nil:
+			return nil, nil, fail("AccessDeniedException", "The ciphertext refers to a customer master key that does not "+
+				"exist, does not exist in this region, or you are not allowed to access.")
+		}
+		name = st.Keys[sealedUnder].ARN
+	}
+	k, err := c.use(name, action, with)
+	if err != nil {
+		return nil, nil, err
+	}
+	if sealedUnder != "" && sealedUnder != k.ID {
+		return nil, nil, fail("IncorrectKeyException",
+			"The key ID in the request does not identify a CMK that can perform this operation.")
+	}
+	plaintext, err := k.open(blob, with.EncryptionContext)
+	return k, plaintext, err
 }

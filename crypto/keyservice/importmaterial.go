@@ -4,18 +4,20 @@ import (
 	"crypto/rsa"
 	"crypto/subtle"
 	"time"
+	"unicode/utf8"
 )
 
 type importInput struct {
-	KeyId, ExpirationModel, ImportType string
-	ImportToken, EncryptedKeyMaterial  []byte
-	ValidTo                            *float64 // seconds since 1970
+	KeyId, ExpirationModel, ImportType    string
+	KeyMaterialId, KeyMaterialDescription string
+	ImportToken, EncryptedKeyMaterial     []byte
+	ValidTo                               *float64 // seconds since 1970
 }
 
 type importOutput struct{ KeyId, KeyMaterialId string }
 
-// importKeyMaterial gives a key the material that it waits for. A key has one material for ever: what was sealed under
-// another would open no more.
+// importKeyMaterial gives a key the material that it waits for, or new material for its next rotation. What it has had
+// before must be there for it to be used: what was sealed under it would open no more.
 func (c *call) importKeyMaterial(in *importInput) (*importOutput, error) {
 	until, failure := in.until(c.o.Now())
 	if failure != nil {
@@ -41,15 +43,14 @@ func (c *call) importKeyMaterial(in *importInput) (*importOutput, error) {
 		return nil, fail("IncorrectKeyMaterialException", "The key material has %d bytes, not %d.", len(material), materialSize)
 	}
 	id := k.materialID(material)
+	if in.KeyMaterialId != "" && subtle.ConstantTimeCompare([]byte(in.KeyMaterialId), []byte(id)) != 1 {
+		return nil, fail("IncorrectKeyMaterialException", "The key material is not %s.", in.KeyMaterialId)
+	}
 	k, err = c.changeKey("ImportKeyMaterial", in.KeyId, func(k *key) *Error {
 		if failure := k.importable(); failure != nil {
 			return failure
 		}
-		if k.Imported != "" && subtle.ConstantTimeCompare([]byte(k.Imported), []byte(id)) != 1 {
-			return fail("IncorrectKeyMaterialException", "%s had other key material before, and can have no other.", k.ARN)
-		}
-		k.take(material, id, until)
-		return nil
+		return k.take(material, imported{id, until, in.KeyMaterialDescription}, in.ImportType == newMaterial)
 	})
 	if err != nil {
 		return nil, err
@@ -57,12 +58,17 @@ func (c *call) importKeyMaterial(in *importInput) (*importOutput, error) {
 	return &importOutput{k.ARN, id}, nil
 }
 
+// newMaterial is KMS's word for material that a key never had.
+const newMaterial = "NEW_KEY_MATERIAL"
+
 // until is when the material ends; zero: never.
 func (in *importInput) until(now time.Time) (time.Time, *Error) {
 	switch {
-	case in.ImportType != "" && in.ImportType != "EXISTING_KEY_MATERIAL" && in.ImportType != "NEW_KEY_MATERIAL":
+	case in.ImportType != "" && in.ImportType != "EXISTING_KEY_MATERIAL" && in.ImportType != newMaterial:
 		return time.Time{}, validation("1 validation error detected: Value '%s' at 'importType' failed to satisfy constraint: "+
 			"Member must satisfy enum value set", in.ImportType)
+	case utf8.RuneCountInString(in.KeyMaterialDescription) > 256:
+		return time.Time{}, validation("KeyMaterialDescription is longer than 256 characters.")
 	case in.ExpirationModel == materialStays && in.ValidTo == nil:
 		return time.Time{}, nil
 	case in.ExpirationModel != "" && in.ExpirationModel != materialExpires || in.ValidTo == nil:
@@ -75,17 +81,25 @@ func (in *importInput) until(now time.Time) (time.Time, *Error) {
 	return until, nil
 }
 
-// deleteImportedKeyMaterial takes the material from a key, which waits for it again.
-func (c *call) deleteImportedKeyMaterial(in *keyInput) (*importOutput, error) {
+type deleteMaterialInput struct{ KeyId, KeyMaterialId string }
+
+// deleteImportedKeyMaterial takes a material from a key, by default the current one; the key waits for it again.
+func (c *call) deleteImportedKeyMaterial(in *deleteMaterialInput) (*importOutput, error) {
+	id := in.KeyMaterialId
 	k, err := c.changeKey("DeleteImportedKeyMaterial", in.KeyId, func(k *key) *Error {
 		if failure := k.importable(); failure != nil {
 			return failure
 		}
-		k.dropMaterial()
+		if id == "" {
+			id = k.Imported
+		}
+		if id != "" && !k.drop(id) {
+			return fail("NotFoundException", "%s has no key material %s.", k.ARN, id)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &importOutput{k.ARN, k.Imported}, nil
+	return &importOutput{k.ARN, id}, nil
 }

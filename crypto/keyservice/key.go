@@ -36,8 +36,12 @@ type keyMaterial struct {
 	// 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
 	Material []byte    `json:"material,omitempty"`
 	Former   [][]byte  `json:"former,omitempty"`   // earlier material, newest first: it opens, and seals nothing
-	Imported string    `json:"imported,omitempty"` // id of the material that was imported first, with Origin EXTERNAL
+	Imported string    `json:"imported,omitempty"` // with Origin EXTERNAL, id of the current material, also when it is gone
 	ValidTo  time.Time `json:"validTo,omitzero"`   // when the imported material ends; zero: it doesn't
+	About    string    `json:"about,omitempty"`    // description of the imported material
+	// FormerImports say what Former were imported as; of those that are gone Former has none.
+	FormerImports []imported    `json:"formerImports,omitempty"`
+	Next          *nextMaterial `json:"next,omitempty"` // imported for the next rotation on demand
 
 	Rotations      []rotation `json:"rotations,omitempty"`      // oldest first; earlier releases kept none
 	RotationPeriod int        `json:"rotationPeriod,omitempty"` // days between automatic rotations; 0: there are none
@@ -54,6 +58,9 @@ func (k *key) clone() *key {
 	for i, former := range k.Former {
 		c.Former[i] = slices.Clone(former)
 	}
+	if k.Next != nil {
+		c.Next = &nextMaterial{k.Next.imported, slices.Clone(k.Next.Material)}
+	}
 	return &c
 }
 
@@ -62,6 +69,9 @@ func (k *key) wipe() {
 	clear(k.Material)
 	for _, former := range k.Former {
 		clear(former)
+	}
+	if k.Next != nil {
+		clear(k.Next.Material)
 	}
 }
 
@@ -107,7 +117,7 @@ func (k *key) state() string {
 	switch {
 	case !k.Deletion.IsZero():
 		return statePendingDeletion
-	case k.Origin == originExternal && k.Material == nil:
+	case k.incomplete():
 		return statePendingImport
 	case k.Enabled:
 		return "Enabled"

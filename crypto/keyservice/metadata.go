@@ -2,6 +2,7 @@ package keyservice
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,6 +25,7 @@ type keyMetadata struct {
 	Origin                 string
 	ExpirationModel        string    `json:",omitempty"`
 	ValidTo                timestamp `json:",omitempty"`
+	CurrentKeyMaterialId   string    `json:",omitempty"`
 	KeyManager             string
 	CustomerMasterKeySpec  string
 	KeySpec                string
@@ -56,9 +58,15 @@ func (k *key) metadata() *keyMetadata {
 		m.DeletionDate = stamp(k.Deletion)
 	}
 	if k.Origin == originExternal && k.Material != nil {
-		if m.ExpirationModel = materialStays; !k.ValidTo.IsZero() {
-			m.ExpirationModel, m.ValidTo = materialExpires, stamp(k.ValidTo)
+		m.ExpirationModel = materialStays
+		for _, i := range slices.Concat([]imported{k.current()}, k.FormerImports) { // the first to end counts
+			if end := stamp(i.ValidTo); !i.ValidTo.IsZero() && (m.ValidTo == 0 || end < m.ValidTo) {
+				m.ExpirationModel, m.ValidTo = materialExpires, end
+			}
 		}
+	}
+	if k.Spec == specSymmetric && k.Material != nil {
+		m.CurrentKeyMaterialId = k.materialID(k.Material)
 	}
 	k.algorithms(m)
 	if k.MultiRegion {

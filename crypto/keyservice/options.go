@@ -79,7 +79,7 @@ type Observer struct {
 	Root func(RootCall)
 }
 
-// A Call is a request that was answered.
+// A Call is a request that was answered; each is one.
 type Call struct {
 	Action    string // "" for one that isn't known, or wasn't read
 	RequestID string

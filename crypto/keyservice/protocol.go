@@ -24,14 +24,15 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID()
 	w.Header().Set("X-Amzn-Requestid", id)
 	w.Header().Set("Content-Type", contentType)
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		answer(w, nil, fail("SerializationException", "The request body is too long or was cut off"))
-		return
-	}
 	began := time.Now()
 	seen := Call{RequestID: id, Remote: r.RemoteAddr, TLS: r.TLS != nil, Code: "OK", Status: http.StatusOK}
-	out, err := s.handle(r, body, &seen)
+	var out any
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err == nil {
+		out, err = s.handle(r, body, &seen)
+	} else {
+		err = fail("SerializationException", "The request body is too long or was cut off")
+	}
 	failure := toError(err)
 	if seen.Took = time.Since(began); failure != nil {
 		seen.Code, seen.Status = failure.Type, failure.status()

@@ -45,6 +45,7 @@ func (d *desk) key(t *testing.T) (arn string, blob []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.service.WaitForNotes() // a backup has them
 	return arn, out.CiphertextBlob
 }
 

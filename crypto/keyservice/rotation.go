@@ -15,7 +15,7 @@ const (
 
 func (c *call) rotateKeyOnDemand(in *keyInput) (*keyInput, error) {
 	k, err := c.changeKey("RotateKeyOnDemand", in.KeyId, func(k *key) *Error {
-		if failure := k.rotatable("on demand"); failure != nil {
+		if failure := k.rotatable(onDemand); failure != nil {
 			return failure
 		}
 		automatic := 0
@@ -104,11 +104,13 @@ type listRotationsInput struct {
 }
 
 type listedRotation struct {
-	KeyId            string
-	KeyMaterialId    string
-	KeyMaterialState string    `json:",omitempty"`
-	RotationDate     timestamp `json:",omitempty"`
-	RotationType     string    `json:",omitempty"`
+	KeyId                                                string
+	KeyMaterialId                                        string
+	KeyMaterialState                                     string    `json:",omitempty"`
+	ImportState, ExpirationModel, KeyMaterialDescription string    `json:",omitempty"` // of imported material
+	ValidTo                                              timestamp `json:",omitempty"`
+	RotationDate                                         timestamp `json:",omitempty"`
+	RotationType                                         string    `json:",omitempty"`
 }
 
 type listedRotations struct {
@@ -133,24 +135,7 @@ func (c *call) listKeyRotations(in *listRotationsInput) (*listedRotations, error
 	if k.Spec != specSymmetric {
 		return nil, unsupported("%s has no rotations: only symmetric encryption keys can be rotated.", k.ARN)
 	}
-	materials := slices.Concat([][]byte{k.Material}, k.Former)
-	slices.Reverse(materials)
-	var list []listedRotation
-	for i, material := range materials {
-		if material == nil || i == 0 && in.IncludeKeyMaterial != "ALL_KEY_MATERIAL" {
-			continue
-		}
-		r := listedRotation{KeyId: k.ID, KeyMaterialId: k.materialID(material), KeyMaterialState: "NON_CURRENT"}
-		if i == len(materials)-1 {
-			r.KeyMaterialState = "CURRENT"
-		}
-		if n := i - (len(materials) - len(k.Rotations)); n >= 0 {
-			r.RotationDate, r.RotationType = stamp(k.Rotations[n].Date), k.Rotations[n].Kind
-		} else if i > 0 {
-			r.RotationType = rotatedOnDemand
-		}
-		list = append(list, r)
-	}
+	list := k.listMaterials(in.IncludeKeyMaterial == "ALL_KEY_MATERIAL")
 	numbers := make([]string, len(list))
 	for i := range list {
 		numbers[i] = fmt.Sprintf("%06d", i)

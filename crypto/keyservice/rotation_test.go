@@ -104,7 +104,7 @@ func keysThatDoNotRotate(t *testing.T, p place) {
 	call(t, url, "ScheduleKeyDeletion", `{"KeyId":"`+deleted+`"}`)
 	for id, want := range map[string]string{
 		symmetric: "LimitExceededException", disabled: "DisabledException", deleted: "KMSInvalidStateException",
-		rsa: "UnsupportedOperationException", imported: "UnsupportedOperationException",
+		rsa: "UnsupportedOperationException", imported: "KMSInvalidStateException",
 		managed:        "AccessDeniedException",
 		"alias/aws/s3": "NotFoundException", strings.Repeat("0", 8): "NotFoundException",
 	} {

@@ -35,12 +35,10 @@ func newState() *state { return &state{Keys: map[string]*key{}, Aliases: map[str
 func (st *state) removeDue(now time.Time) {
 	for id, k := range st.Keys {
 		if k.due(now) {
-			for _, material := range append(k.Former, k.Material) {
-				clear(material)
-			}
+			k.wipe()
 			delete(st.Keys, id)
 		} else if k.expired(now) {
-			k.dropMaterial()
+			k.dropExpired(now)
 		}
 	}
 	for name, a := range st.Aliases {

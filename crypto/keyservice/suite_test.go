@@ -25,11 +25,13 @@ var suite = []struct {
 	{"actions", actions},
 	{"blobs are bound", blobsAreBound},
 	{"against the SDK", againstTheSDK},
+	{"what was sealed is sealed anew", reEncrypts},
 	{"listings have pages", listingsHavePages},
 	{"kinds of keys", kindsOfKeys},
 	{"a key pending import stays so", aKeyPendingImportStaysSo},
 	{"the key that AWS manages", theKeyThatAWSManages},
 	{"key material is imported", keyMaterialIsImported},
+	{"imported keys rotate", importedKeysRotate},
 	{"key policies", keyPolicies},
 	{"callers' policies", callersPolicies},
 	{"grants that permit", grantsThatPermit},
@@ -102,6 +104,9 @@ var roots = map[string]func(*testing.T) func(testing.TB) keyroot.Root{
 func TestTheSuiteOverEveryRoot(t *testing.T) {
 	for kind, prepare := range roots {
 		t.Run(kind, func(t *testing.T) {
+			if testing.Short() && kind == "awskms of moto" {
+				t.Skip("it takes seconds to start")
+			}
 			if kind != "pkcs11" { // a module is the process's, and so are its settings
 				t.Parallel()
 			}

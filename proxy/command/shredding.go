@@ -160,6 +160,10 @@ func (s *shredding) waitedInVain(seen map[string]state.Replica, why string) {
 	}
 }
 
+// aloneText is what no receipt can show of an installation whose data one machine keeps.
+const aloneText = "this installation keeps no records of replicas (--data, store.kind embedded, or store.single_writer), " +
+	"so whether a program runs on its data and has dropped the key isn't shown: stop it, or POST /keys/drop at its admin address"
+
 // conclude writes what the receipt doesn't show.
 func (s *shredding) conclude(failed error) {
 	if failed != nil {
@@ -172,7 +176,7 @@ func (s *shredding) conclude(failed error) {
 		s.unproven("no replica has a record: either none runs, or none has reached the store within an hour")
 	}
 	if s.state.Alone() {
-		s.unproven("replicas of this installation keep no records, so whether one runs and has dropped the key isn't shown")
+		s.unproven("%s", aloneText)
 	}
 	for _, r := range s.receipt.Replicas {
 		if !r.Confirmed {

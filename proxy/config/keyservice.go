@@ -177,6 +177,9 @@ type KeyLog struct {
 	// Audit is the file of the audit log, a chained record for each request; default none. `sealfront audit verify`
 	// verifies it.
 	Audit string `yaml:"audit"`
+	// AuditOnFailure says what happens to requests while records can't be written: continue (default; records are lost
+	// after 30 s, and counted) | refuse (KMSInternalException, before anything is done).
+	AuditOnFailure string `yaml:"audit_on_failure"`
 }
 
 // DefaultKeyService returns the configuration of a key service with every default filled in.
@@ -191,7 +194,7 @@ func DefaultKeyService() *KeyService {
 		},
 		Key:         KeyMaterial{Lifetime: 300 * time.Second, RootTimeout: 5 * time.Second},
 		ReloadEvery: 5 * time.Second, Limits: KeyLimits{DrainTimeout: 10 * time.Second},
-		Log: KeyLog{Level: "info", Format: "json"},
+		Log: KeyLog{Level: "info", Format: "json", AuditOnFailure: "continue"},
 	}
 }
 
@@ -298,6 +301,10 @@ func (c *KeyService) validate() Faults {
 	}
 	oneOf(&f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(&f, "log.format", c.Log.Format, "json", "console")
+	oneOf(&f, "log.audit_on_failure", c.Log.AuditOnFailure, "continue", "refuse")
+	if c.Log.AuditOnFailure == "refuse" && c.Log.Audit == "" {
+		f.add("log.audit_on_failure", "is refuse, so log.audit must be set")
+	}
 	return f
 }
 

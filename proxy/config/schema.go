@@ -59,8 +59,8 @@ var words = map[string][]string{
 	"KeyTLS.MinVersion": {"1.2", "1.3"}, "KeyStore.Addressing": {"path", "virtual"},
 	"Root.Kind": {"file", "transit", "pkcs11", "awskms"}, "PKCS11Root.Mechanism": {"gcm", "wrap"},
 	"KeyStatement.Effect": {"Allow", "Deny"}, "KeyLog.Level": {"debug", "info", "warn", "error"},
-	"KeyLog.Format": {"json", "console"},
-	"Audit.Keys":    {"plain", "hash"}, "Audit.OnFailure": {"continue", "refuse"}, "Statement.Effect": {"Allow", "Deny"},
+	"KeyLog.Format": {"json", "console"}, "KeyLog.AuditOnFailure": {"continue", "refuse"},
+	"Audit.Keys": {"plain", "hash"}, "Audit.OnFailure": {"continue", "refuse"}, "Statement.Effect": {"Allow", "Deny"},
 }
 
 // of is the schema of a type. value has the defaults; it is invalid within lists.

@@ -39,7 +39,7 @@ func (s *Storage) Probe(ctx context.Context, c *config.Config) (err error) {
 			"would replace each other, so it can't be used")
 	}
 	if *a != store.AllAbilities() {
-		s.log.Info("the store was probed", zap.Stringer("it", *a))
+		s.log.Info("the store was probed; OPERATING.md, \"What the probe says\", has what follows", zap.Stringer("it", *a))
 	}
 	return nil
 }

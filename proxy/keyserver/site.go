@@ -56,7 +56,9 @@ func Open(ctx context.Context, c *config.KeyService, log *zap.Logger) (_ *Site, 
 		return nil, err
 	}
 	if c.Log.Audit != "" {
-		if s.audit, err = audit.Open(c.Log.Audit, audit.Options{Log: log, Count: s.Metrics.Audit}); err != nil {
+		if s.audit, err = audit.Open(c.Log.Audit, audit.Options{
+			Log: log, Count: s.Metrics.Audit, Keep: s.auditRequired(),
+		}); err != nil {
 			return nil, config.Faults{{Path: "log.audit", Why: err.Error()}}
 		}
 	}
@@ -122,8 +124,11 @@ func (s *Site) called(c keyservice.Call) {
 	s.audit.Add(audit.Record{
 		Time: time.Now(), Request: c.RequestID, Remote: c.Remote, TLS: c.TLS, Principal: c.Caller, Operation: c.Action,
 		Decision: decision, KMSKey: c.Key, Context: about, Code: c.Code, Status: c.Status, Took: c.Took,
-	}, false)
+	}, s.auditRequired()) // ServeHTTP has reserved its place
 }
+
+// auditRequired reports whether requests are refused that couldn't be recorded.
+func (s *Site) auditRequired() bool { return s.config.Log.AuditOnFailure == "refuse" }
 
 // failure is a request that wasn't carried out as the status page shows it.
 func failure(c *keyservice.Call) status.Failure {
@@ -167,8 +172,12 @@ func (s *Site) newHealth() *health.Model {
 		})
 	}
 	if s.audit != nil {
+		works := "all requests; their records are lost once they have waited for 30 s"
+		if s.auditRequired() {
+			works = "no requests, until records can be written (log.audit_on_failure: refuse)"
+		}
 		deps = append(deps, health.Dependency{
-			Name: "audit", Works: "all requests; their records are lost once they have waited for 30 s",
+			Name: "audit", Works: works,
 			Look: func() health.Finding {
 				switch state := s.audit.State(); {
 				case state.Hanging:

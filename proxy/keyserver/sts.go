@@ -29,11 +29,33 @@ import (
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	const form = "application/x-www-form-urlencoded"
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if r.Method == http.MethodPost && strings.EqualFold(strings.TrimSpace(kind), form) || sts.Mentions(r.URL.RawQuery) {
+	ofSTS := r.Method == http.MethodPost && strings.EqualFold(strings.TrimSpace(kind), form) ||
+		sts.Mentions(r.URL.RawQuery)
+	switch {
+	case s.audit != nil && s.auditRequired() && !s.audit.Reserve():
+		s.refuseUnrecorded(w, ofSTS)
+	case ofSTS:
 		s.serveSTS(w, r)
-		return
+	default:
+		s.Service.ServeHTTP(w, r)
 	}
-	s.Service.ServeHTTP(w, r)
+}
+
+// refuseUnrecorded answers a request that the audit log has no place for, with an error that clients try again.
+func (s *Site) refuseUnrecorded(w http.ResponseWriter, ofSTS bool) {
+	refused := sts.Refuse(sts.ServiceUnavailable, "The service is unavailable. Please retry.")
+	code, kind, text := "KMSInternalException", "application/x-amz-json-1.1",
+		[]byte(`{"__type":"KMSInternalException","message":"The request could not be recorded."}`)
+	status := http.StatusInternalServerError
+	if ofSTS {
+		code, kind, text, status = refused.Code, "text/xml", refused.Document(""), refused.Status()
+	} else {
+		w.Header().Set("X-Amzn-Errortype", code)
+	}
+	s.Metrics.Request("none", code, 0)
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	_, _ = w.Write(text)
 }
 
 // defaultSession is how long a session is for that doesn't ask. Source: STS, "DurationSeconds".
@@ -45,7 +67,8 @@ func (s *Site) serveSTS(w http.ResponseWriter, r *http.Request) {
 	_, _ = rand.Read(random[:]) // never fails
 	c := &stsCall{site: s, callers: s.callers.Load(), request: r}
 	seen := keyservice.Call{
-		RequestID: hex.EncodeToString(random[:]), Remote: r.RemoteAddr, TLS: r.TLS != nil, Code: "OK", Status: http.StatusOK,
+		RequestID: hex.EncodeToString(random[:]), Remote: r.RemoteAddr, TLS: r.TLS != nil, Code: "OK",
+		Status: http.StatusOK,
 	}
 	text, refused := c.answer(seen.RequestID)
 	if refused != nil {

@@ -18,7 +18,7 @@ const UserMetadata = "x-amz-meta-"
 // The proxy's own metadata: the envelope under Options.MetadataHeader, and, with these suffixes, the
 // object's Content-Encoding and, for form-typed objects, its Content-Type: a store may take such a body for a form
 // and parse it, as the proxy's own HTTP server would (S6). So is x-amz-website-redirect-location, on which a store
-// might act, and an Expires that is no date where the store drops such.
+// might act, and an Expires values that are no date where the store drops such.
 const (
 	EncodingSuffix = "-encoding"
 	TypeSuffix     = "-type"

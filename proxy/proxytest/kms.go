@@ -43,6 +43,7 @@ func NewFaultyKMS(t testing.TB) *FaultyKMS {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = service.Close() }) // it notes the last use of keys a little later
 	back := httptest.NewServer(service)
 	t.Cleanup(back.Close)
 	return newFaultyKMS(t, service, back.URL)

@@ -124,6 +124,7 @@ func StartLocalKMS(t *testing.T) Service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = local.Close() }) // it notes the last use of keys a little later
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -259,7 +259,7 @@ func (n *Names) refused() []string {
 		{n.FolderKeys, "keys that end in a slash"},
 		{n.Segment == MaxName, "keys with long segments"},
 		{!n.Garbles(), "keys with control characters"},
-		{n.Words == 1<<len(storeWords)-1, "keys with words of its own"},
+		{n.Words == 1<<len(storeWords)-1, "keys with names that it reserves"},
 		{n.Distinct, "keys that differ in case or normal form only"},
 	})
 }

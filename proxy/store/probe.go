@@ -24,7 +24,7 @@ import (
 //	2,000 and 1,200 bytes of metadata          the envelope and the client's metadata
 //	ten large tags with metadata               uploads with more than fits are refused: some stores fail halfway
 //	Expires: 0                                 it is stored in metadata of ours
-//	the headers of 304                         the proxy reads the object's
+//	the validators in 304 answers                         the proxy reads the object's
 //	pages by a delimiter of "-"                the proxy rolls names up itself
 //	nasty names, by every way                  Names: what doesn't come back is refused
 //	u and u/p                                  the store's error is translated, and tools say what they don't see

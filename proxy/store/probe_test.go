@@ -151,18 +151,18 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 		}, want: "missing: 2,000 bytes of user metadata, 1,200 bytes of user metadata"},
 		"tags that fail halfway": {answers: func(w http.ResponseWriter, r *http.Request) bool {
 			return len(r.Header.Get("X-Amz-Tagging")) > 1600 && status(w, http.StatusInternalServerError)
-		}, want: "missing: room for ten large tags"},
+		}, want: "missing: room for ten tags of full size"},
 
 		"a 304 without headers": {alter: func(r *http.Response) {
 			if r.StatusCode == http.StatusNotModified {
 				r.Header = http.Header{}
 			}
-		}, want: "missing: headers of 304"},
+		}, want: "missing: validators in 304 answers"},
 		"an Expires that is dropped": {alter: func(r *http.Response) {
 			if r.Header.Get("Expires") == "0" {
 				r.Header.Del("Expires")
 			}
-		}, want: "missing: Expires that is no date"},
+		}, want: "missing: Expires values that are no date"},
 		"pages of a delimiter that never end": {alter: func(r *http.Response) {
 			if isListing(r.Request) && strings.Contains(r.Request.URL.RawQuery, "delimiter=-") {
 				rewritten(r, func(b []byte) []byte {
@@ -196,7 +196,7 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 		}, want: "cannot store keys with control characters"},
 		"a directory of the store's own": {
 			alter: func(r *http.Response) { without(r, `/\.sgwtmp[^<]*`) },
-			want:  "cannot store keys with words of its own",
+			want:  "cannot store keys with names that it reserves",
 		},
 		"folders without metadata": {alter: func(r *http.Response) {
 			if strings.HasSuffix(r.Request.URL.Path, "/folder/") {

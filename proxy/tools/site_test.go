@@ -178,6 +178,7 @@ func (s *site) startKMS() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.master.Close() }) // it notes the last use of keys a little later
 	server := httptest.NewServer(s.master)
 	t.Cleanup(server.Close)
 	s.kms, err = awskms.New(t.Context(), awskms.Options{

@@ -27,6 +27,7 @@ func service(t *testing.T, fault func(action string) error) (config awskms.Confi
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.Close() }) // it notes the last use of keys a little later
 	var arns [2]string
 	for i := range arns {
 		if arns[i], err = s.CreateKey(t.Context(), "of a test"); err != nil {
