@@ -131,7 +131,7 @@ func TestAdoptAllAfterTheStateIsLost(t *testing.T) {
 		t.Errorf("again: status %d %s", status, text)
 	}
 	if text, status := adopt(general, "none"); status != command.StatusError ||
-		!strings.Contains(text, `"kept":1,"refused":["none"]`) {
+		!strings.Contains(text, `"kept":1,"refused":["none"]`) || !strings.Contains(text, "not all buckets have a record") {
 		t.Errorf("a bucket that isn't there: status %d %s", status, text)
 	}
 	p = proxytest.StartEmbedded(t, dir)

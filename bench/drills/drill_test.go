@@ -135,6 +135,7 @@ func (p *program) play(t *testing.T, s storeKind) (r played) {
 	d.run("restore", p.drill.restore)
 	r.Restore = time.Since(began2).Seconds()
 	d.run("compare", p.drill.compare)
+	i.verify()
 	r.Restored, r.Seconds = !t.Failed(), time.Since(began).Seconds()
 	return r
 }

@@ -216,6 +216,12 @@ func (i *installation) setUpAgain() {
 	i.start()
 }
 
+// verify reads everything that the program has written, as its last step.
+func (i *installation) verify() {
+	i.t.Helper()
+	mustRun(i.t, builtProgram(i.t), "verify", "s3://"+i.bucket, "--config", i.config())
+}
+
 // process is the built program.
 type process struct {
 	t    *testing.T

@@ -50,12 +50,15 @@ type AdoptionsReport struct {
 	Failed  []string `json:"failed"`
 }
 
+// ErrNotAdopted is returned when a bucket has no record afterwards.
+var ErrNotAdopted = errors.New("not all buckets have a record: the report says which, and why")
+
 // adoptedAtOnce is how many buckets are looked at at the same time.
 const adoptedAtOnce = 8
 
 // AdoptMany makes the lost records of many buckets. Each record is written by itself, once a sample of the bucket's
 // objects has opened under it, so that a run which is interrupted, or in which some bucket was refused, is repeated as
-// it was. It returns ErrFound when a bucket has no record afterwards.
+// it was. It returns ErrNotAdopted when a bucket has no record afterwards.
 func (in *Installation) AdoptMany(ctx context.Context, a *Adoptions) (*AdoptionsReport, error) {
 	names := slices.Clone(a.Names)
 	if len(names) == 0 {
@@ -95,7 +98,7 @@ func (in *Installation) AdoptMany(ctx context.Context, a *Adoptions) (*Adoptions
 	case reporting != nil:
 		return total, reporting
 	case len(total.Refused)+len(total.Failed) > 0:
-		return total, ErrFound
+		return total, ErrNotAdopted
 	}
 	return total, nil
 }

@@ -120,7 +120,7 @@ func TestAdoptMany(t *testing.T) {
 		if wanted, _ := json.Marshal(counted); string(got) != string(wanted) || len(reports) != len(want) {
 			t.Errorf("%s: %s, want %s", when, got, wanted)
 		}
-		if failed := len(counted.Refused)+len(counted.Failed) > 0; errors.Is(err, tools.ErrFound) != failed {
+		if failed := len(counted.Refused)+len(counted.Failed) > 0; errors.Is(err, tools.ErrNotAdopted) != failed {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestAdoptManyUnderAWrongKey(t *testing.T) {
 	s.allowed = []string{"arn:aws:kms:eu-west-1:*:key/*"}
 	reports, _, err := s.adoptMany(tools.Adoptions{})
 	for _, bucket := range []string{name, general} {
-		if r := reports[bucket]; !errors.Is(err, tools.ErrFound) || r == nil || r.Outcome != tools.Refused || r.Made ||
+		if r := reports[bucket]; !errors.Is(err, tools.ErrNotAdopted) || r == nil || r.Outcome != tools.Refused || r.Made ||
 			!strings.Contains(r.Why, "kms.allowed_keys") {
 			t.Errorf("%s: %+v, %v", bucket, r, err)
 		}
@@ -194,7 +194,7 @@ func TestAdoptManyUnderAWrongKey(t *testing.T) {
 	s.openState()
 	reports, total, err := s.adoptMany(tools.Adoptions{Names: []string{name, general}})
 	for _, bucket := range []string{name, general} {
-		if r := reports[bucket]; !errors.Is(err, tools.ErrFound) || total.Adopted+total.Kept != 0 || r.Made || len(r.Left) != 1 {
+		if r := reports[bucket]; !errors.Is(err, tools.ErrNotAdopted) || total.Adopted+total.Kept != 0 || r.Made || len(r.Left) != 1 {
 			t.Errorf("another key service: %s: %+v, %v", bucket, r, err)
 		}
 	}
@@ -219,7 +219,7 @@ func TestAdoptManyInterrupted(t *testing.T) {
 		return false
 	}, nil)
 	reports, total, err := s.adoptMany(tools.Adoptions{Names: names})
-	if !errors.Is(err, tools.ErrFound) || total.Adopted == len(names) || total.Adopted+len(total.Failed) != len(names) {
+	if !errors.Is(err, tools.ErrNotAdopted) || total.Adopted == len(names) || total.Adopted+len(total.Failed) != len(names) {
 		t.Errorf("%+v, %v", total, err)
 	}
 	s.front.set(nil, nil)
@@ -254,7 +254,7 @@ func TestAdoptManyLooksBehindTheFirstPage(t *testing.T) {
 	s.loseState()
 	reports, _, err := s.adoptMany(tools.Adoptions{Names: []string{bucket}})
 	r := reports[bucket]
-	if !errors.Is(err, tools.ErrFound) || r == nil || r.Made {
+	if !errors.Is(err, tools.ErrNotAdopted) || r == nil || r.Made {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	for _, key := range []string{"backup/k", "other"} {
@@ -275,11 +275,11 @@ func TestAdoptManyByPrefix(t *testing.T) {
 		makeBucket(t, s.raw, name)
 	}
 	reports, _, err := s.adoptMany(tools.Adoptions{Prefix: "ours-"})
-	if names := slices.Sorted(maps.Keys(reports)); !slices.Equal(names, []string{"one", "two"}) || !errors.Is(err, tools.ErrFound) {
+	if names := slices.Sorted(maps.Keys(reports)); !slices.Equal(names, []string{"one", "two"}) || !errors.Is(err, tools.ErrNotAdopted) {
 		t.Errorf("%v, %v", names, err)
 	}
 	reports, total, err := s.adoptMany(tools.Adoptions{Prefix: "ours-", Names: []string{"three"}})
-	if r := reports["three"]; !errors.Is(err, tools.ErrFound) || r == nil || r.Why != "the store has no bucket ours-three" ||
+	if r := reports["three"]; !errors.Is(err, tools.ErrNotAdopted) || r == nil || r.Why != "the store has no bucket ours-three" ||
 		!slices.Equal(total.Refused, []string{"three"}) {
 		t.Errorf("%+v, %v", r, err)
 	}
