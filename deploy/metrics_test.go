@@ -128,8 +128,9 @@ func addKeyService(shown map[string][]string) {
 	metrics.NewKeyService().Registry.Describe(described)
 	close(described)
 	for d := range described {
-		if m := regexp.MustCompile(`fqName: "(sealfront_\w+)"`).FindStringSubmatch(d.String()); m != nil && shown[m[1]] == nil {
-			shown[m[1]] = nil
+		m := regexp.MustCompile(`fqName: "(sealfront_\w+)".*variableLabels: \{([^}]*)\}`).FindStringSubmatch(d.String())
+		if m != nil && shown[m[1]] == nil {
+			shown[m[1]] = strings.Split(m[2], ",")
 		}
 	}
 }
