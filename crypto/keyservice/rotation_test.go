@@ -15,7 +15,8 @@ func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
 
 func rotatedKeysOpenWhatTheySealedBefore(t *testing.T, p place) {
 	o := p.options(t)
-	url := serve(t, open(t, o))
+	service := open(t, o)
+	url := serve(t, service)
 	id, arn := made(t, url, `{}`)
 	other, _ := made(t, url, `{}`)
 	var blobs, plaintexts []string
@@ -30,6 +31,7 @@ func rotatedKeysOpenWhatTheySealedBefore(t *testing.T, p place) {
 			append(plaintexts, answer["Plaintext"].(string))
 	}
 	generate()
+	service.WaitForNotes() // they are written beside what is copied
 	before := o
 	if m, ok := o.Records.(*memory); ok {
 		before.Records = m.copy()
