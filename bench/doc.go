@@ -64,8 +64,8 @@
 // of which half is read, both at full speed, connections with small requests, a write and a read every -pause, and
 // connections that are idle after a request each. It reads the program's RSS, heap in use and all that its runtime has
 // of the kernel, at once, settled, and after two collections, and says what each one more takes. What is held ends well
-// at last, and the program's own gauges must count as many: otherwise the exit status is 1. A high figure is no failure.
-// Where RLIMIT_NOFILE is too low for so many connections there are fewer, and the report says so.
+// at last, and the program's own gauges must count as many: otherwise the exit status is 1. A high figure is no
+// failure. Where RLIMIT_NOFILE is too low for so many connections there are fewer, and the report says so.
 //
 // refresh has two replicas with relays that delay every answer of the key service. One fetches its bucket keys
 // again every few seconds, the other has the default life. Both get the same load in turns, paced and below what they
@@ -74,8 +74,8 @@
 // fetch waits for less than its whole time. Exit status 1: one waited, one failed, or nothing was fetched.
 // `-kms-latency 1s`, more than is left of a key when it is fetched again, shows what waiting looks like.
 //
-// keys has data keys made by `sealfront kms`, with its root warm, and by the embedded key service of another build or by
-// a key service that runs, in turns, -rate a second. Exit status 1: a request failed, or there were fewer.
+// keys has data keys made by `sealfront kms`, with its root warm, and by the embedded key service of another build or
+// by a key service that runs, in turns, -rate a second. Exit status 1: a request failed, or there were fewer.
 //
 // # Decisions
 //

@@ -114,12 +114,9 @@ func (l *lab) examinedSealfront(ctx context.Context, more string) (s conformance
 		Credentials: sigv4.Credentials{
 			AccessKeyID: keys["AWS_ACCESS_KEY_ID"], SecretAccessKey: keys["AWS_SECRET_ACCESS_KEY"],
 		},
-		Limited: map[string]sigv4.Credentials{
-			"reader": {AccessKeyID: "AKIAREADER", SecretAccessKey: "reader-secret"},
-			"nokms":  {AccessKeyID: "AKIANOKMS", SecretAccessKey: "nokms-secret"},
-			"nobody": {AccessKeyID: "AKIANOBODY", SecretAccessKey: "nobody-secret"},
-		},
 	}
+	var identities string
+	identities, s.Limited = conformance.Identities(s.Credentials)
 	service, err := s.MakeKey()
 	if err != nil {
 		return s, "", err
@@ -132,24 +129,8 @@ tls: {cert: %q, key: %q}
 data: data
 store: {kind: embedded}
 kms: {endpoint: %q, region: %q, access_key: %q, secret_key: %q, service_key: %q}
-identities:
-  - name: app
-    access_key: %s
-    secret_key: %s
-    policy: [{effect: Allow, action: ["s3express:*", "s3:*", "kms:*"], resource: ["*"]}]
-  - name: reader
-    access_key: AKIAREADER
-    secret_key: reader-secret
-    policy:
-      - {effect: Allow, action: "s3express:CreateSession", resource: "*", condition: {StringEquals: {"s3express:SessionMode": ReadOnly}}}
-      - {effect: Allow, action: ["kms:Decrypt", "kms:GenerateDataKey"], resource: "*"}
-  - name: nokms
-    access_key: AKIANOKMS
-    secret_key: nokms-secret
-    policy: [{effect: Allow, action: ["s3express:*", "s3:*"], resource: "*"}]
-  - {name: nobody, access_key: AKIANOBODY, secret_key: nobody-secret, policy: []}
-%s`, l.cert, l.key, s.KMSEndpoint, s.Region, s.Credentials.AccessKeyID, s.Credentials.SecretAccessKey, service,
-		s.Credentials.AccessKeyID, s.Credentials.SecretAccessKey, more)
+%s%s`, l.cert, l.key, s.KMSEndpoint, s.Region, s.Credentials.AccessKeyID, s.Credentials.SecretAccessKey, service,
+		identities, more)
 	file := filepath.Join(dir, "sealfront.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return s, "", err

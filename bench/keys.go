@@ -179,9 +179,10 @@ func (v *keyTrial) report(o *outcome) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n", o.Machine, o.Go, o.Commit,
 		o.Date, o.Command)
-	fmt.Fprintf(&b, "\nGenerateDataKey, %s a second on %d connections; ms, from when a request was due; medians of %d rounds "+
-		"of %s in turns:\n\n| key service | requests/s | p50 | p99 | p99.9 | CPU µs/request | errors |\n"+
-		"|---|--:|--:|--:|--:|--:|--:|\n", figure(v.rate), v.connections, v.rounds, v.duration)
+	fmt.Fprintf(&b,
+		"\nGenerateDataKey, %s a second on %d connections; ms, from when a request was due; medians of %d rounds "+
+			"of %s in turns:\n\n| key service | requests/s | p50 | p99 | p99.9 | CPU µs/request | errors |\n"+
+			"|---|--:|--:|--:|--:|--:|--:|\n", figure(v.rate), v.connections, v.rounds, v.duration)
 	for i, t := range v.targets {
 		of := func(get func(*keyFigures) float64) float64 {
 			var all []float64

@@ -15,13 +15,15 @@ import (
 	"sealfront/sigv4"
 )
 
-// All requests that are due are sent and counted, those that fail too, and a failure is what the command says in the end.
+// All requests that are due are sent and counted, those that fail too, and a failure is what the command says in the
+// end.
 func TestKeyLoadCountsEveryRequest(t *testing.T) {
 	t.Parallel()
 	var seen atomic.Int64
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if r.Header.Get("X-Amz-Target") != "TrentService.GenerateDataKey" || !strings.Contains(string(body), `"KeyId":"key"`) ||
+		if r.Header.Get("X-Amz-Target") != "TrentService.GenerateDataKey" ||
+			!strings.Contains(string(body), `"KeyId":"key"`) ||
 			!strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=AKIA/") {
 			t.Errorf("%v %s", r.Header, body)
 		}
@@ -56,7 +58,9 @@ func TestKeyLoadCountsEveryRequest(t *testing.T) {
 func TestFlagsOfKeys(t *testing.T) {
 	t.Parallel()
 	env := func(string) string { return "" }
-	for _, args := range []string{"-rate 0", "more", "-other a -other-endpoint b -other-key c", "-other-endpoint b", "-x"} {
+	for _, args := range []string{
+		"-rate 0", "more", "-other a -other-endpoint b -other-key c", "-other-endpoint b", "-x",
+	} {
 		if _, err := parseKeyTrial(strings.Fields(args), env, io.Discard); !errors.As(err, new(usageError)) {
 			t.Errorf("%s: %v", args, err)
 		}

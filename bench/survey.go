@@ -60,13 +60,15 @@ func parseSurvey(args []string, out io.Writer) (*survey, error) {
 	f := flag.NewFlagSet("bench memory", flag.ContinueOnError)
 	f.SetOutput(out)
 	active := f.String("active", "0,16,64,128", "transfers at once, each in a program that was just started")
-	storm := f.String("storm", "0,5000", "connections at once with small requests again and again, all closed at their end")
+	storm := f.String("storm", "0,5000",
+		"connections at once with small requests again and again, all closed at their end")
 	idle := f.String("idle", "0,2500,10000", "idle connections at once; as many as RLIMIT_NOFILE lets a process have")
 	size := f.String("size", "64MiB", "of the transfers' object")
 	f.DurationVar(&s.settle, "settle", 12*time.Second, "before the collection, and after it; connections give up "+
 		"buffers after 3 s, the program gives them back to the system within 5 s of that")
 	f.DurationVar(&s.duration, "time", 5*time.Second, "of transfers at full speed, and of small requests")
-	f.DurationVar(&s.pause, "pause", 2*time.Second, "of each connection of -storm between a write with a read and the next ones; 0: none")
+	f.DurationVar(&s.pause, "pause", 2*time.Second,
+		"of each connection of -storm between a write with a read and the next ones; 0: none")
 	f.StringVar(&s.program, "program", "", "file: measure this build of Sealfront instead of this tree's")
 	f.IntVar(&s.rounds, "rounds", 1, "of everything; tables show medians")
 	if err := f.Parse(args); err != nil {

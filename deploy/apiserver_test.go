@@ -119,7 +119,9 @@ func run(t *testing.T, program string, args ...string) {
 }
 
 // do sends a request; its status is 0 without an answer.
-func (a *apiServer) do(t *testing.T, method, path, kind string, body []byte) (status int, text string, warnings []string) {
+func (a *apiServer) do(
+	t *testing.T, method, path, kind string, body []byte,
+) (status int, text string, warnings []string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, a.url+path, bytes.NewReader(body))
 	if err != nil {

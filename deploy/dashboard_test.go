@@ -29,7 +29,8 @@ func TestTheDashboardIsOfTheChosenReplicas(t *testing.T) {
 	chosen := func(where, expr string) {
 		for _, m := range metricName.FindAllStringIndex(expr, -1) {
 			selector, _, _ := strings.Cut(expr[m[1]:], "}")
-			if !strings.HasPrefix(selector, "{") || !strings.Contains(selector, `namespace=~"$namespace",instance=~"$instance"`) {
+			if !strings.HasPrefix(selector, "{") ||
+				!strings.Contains(selector, `namespace=~"$namespace",instance=~"$instance"`) {
 				t.Errorf("%s: %s is of all replicas", where, expr[m[0]:m[1]])
 			}
 		}

@@ -121,8 +121,8 @@ var (
 	grouping   = regexp.MustCompile(`\b(?:by|on|without)\s*\(([^)]*)\)`)
 )
 
-// addKeyService adds the metrics of the key service, which have a chapter of their own and no panel. Series come with the
-// first request, so they are known by their descriptions.
+// addKeyService adds the metrics of the key service, which have a chapter of their own and no panel. Series come with
+// the first request, so they are known by their descriptions.
 func addKeyService(shown map[string][]string) {
 	described := make(chan *prometheus.Desc, 100)
 	metrics.NewKeyService().Registry.Describe(described)
@@ -163,7 +163,9 @@ func TestMetricsAndLabelsExist(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"dashboard.json", "alerts_test.yaml", "alerts_hours_test.yaml", "OPERATING.md", "COMPATIBILITY.md", "../README.md"} {
+	for _, name := range []string{
+		"dashboard.json", "alerts_test.yaml", "alerts_hours_test.yaml", "OPERATING.md", "COMPATIBILITY.md", "../README.md",
+	} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -176,15 +178,16 @@ func TestMetricsAndLabelsExist(t *testing.T) {
 	}
 }
 
-// TestEveryMetricIsOnTheDashboard keeps new metrics from being forgotten. Those of tools are of jobs, which come and go:
-// the dashboard is of servers.
+// TestEveryMetricIsOnTheDashboard keeps new metrics from being forgotten. Those of tools are of jobs, which come and
+// go: the dashboard is of servers.
 func TestEveryMetricIsOnTheDashboard(t *testing.T) {
 	text, err := os.ReadFile("dashboard.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name := range shownMetrics(t) {
-		if strings.HasPrefix(name, "sealfront_") && !strings.HasPrefix(name, "sealfront_tool_") && !strings.Contains(string(text), name) &&
+		if strings.HasPrefix(name, "sealfront_") && !strings.HasPrefix(name, "sealfront_tool_") &&
+			!strings.Contains(string(text), name) &&
 			!strings.HasSuffix(name, "_sum") && !strings.HasSuffix(name, "_count") {
 			t.Errorf("%s isn't on the dashboard", name)
 		}

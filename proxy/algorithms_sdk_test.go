@@ -26,8 +26,8 @@ import (
 // checksumWays are how an SDK is asked for a checksum.
 var checksumWays = []string{"header", "trailer", "composite", "full", "copy", "append"}
 
-// TestChecksumsOfSDKs has each SDK use each algorithm by each way. What an SDK can't make itself is its lack; what it can
-// must work, and be refused only where no such checksum exists.
+// TestChecksumsOfSDKs has each SDK use each algorithm by each way. What an SDK can't make itself is its lack; what it
+// can must work, and be refused only where no such checksum exists.
 func TestChecksumsOfSDKs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the SDKs take some seconds")

@@ -11,8 +11,8 @@ import (
 	"sealfront/proxy/proxytest"
 )
 
-// While the disk of the audit log is full, on_failure decides about requests, the metrics say so, and what is there holds
-// in the end.
+// While the disk of the audit log is full, on_failure decides about requests, the metrics say so, and what is there
+// holds in the end.
 func TestTheDiskOfTheAuditLogIsFull(t *testing.T) {
 	t.Parallel()
 	for _, refuse := range []bool{false, true} {
@@ -41,7 +41,8 @@ func TestTheDiskOfTheAuditLogIsFull(t *testing.T) {
 				t.Errorf("on a full disk: %d", status)
 			}
 			if !refuse {
-				proxytest.Eventually(t, "records that are lost", func() bool { return p.Metric("sealfront_audit_lost_records") > 0 })
+				proxytest.Eventually(t, "records that are lost",
+					func() bool { return p.Metric("sealfront_audit_lost_records") > 0 })
 			}
 			empty()
 			proxytest.Eventually(t, "the gauge with room", func() bool {

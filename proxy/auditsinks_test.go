@@ -51,7 +51,8 @@ func TestRequestsNeedTheReceiverOfTheAuditLog(t *testing.T) {
 		t.Errorf("with a receiver: %d", status)
 	}
 	proxytest.Eventually(t, "the record", func() bool {
-		return strings.Contains(received.String(), "<110>1 ") && strings.Contains(received.String(), `"operation":"GetObject"`)
+		return strings.Contains(received.String(), "<110>1 ") &&
+			strings.Contains(received.String(), `"operation":"GetObject"`)
 	})
 	if n := p.Metric("sealfront_audit_lost_records") + p.Metric("sealfront_audit_waiting_records"); n != 0 {
 		t.Errorf("%d records are lost or wait", n)

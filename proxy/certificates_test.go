@@ -38,7 +38,8 @@ func TestAnExpiredCertificateIsSaid(t *testing.T) {
 		!strings.Contains(log, `"setting":"tls.cert"`) {
 		t.Errorf("the log says nothing: %s", log)
 	}
-	if text := p.AdminText("/status"); !strings.Contains(text, "tls.cert (s3.example.com *.s3.example.com), expired, until ") {
+	if text := p.AdminText("/status"); !strings.Contains(text,
+		"tls.cert (s3.example.com *.s3.example.com), expired, until ") {
 		t.Errorf("the status says nothing: %s", text)
 	}
 	dial := func() error {

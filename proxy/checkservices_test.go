@@ -134,7 +134,8 @@ func TestCheckAndStartSayWhatIsWrongWithTheServices(t *testing.T) {
 	}{
 		"http to TLS": {
 			"store", store("http://"+address(encrypted), ""),
-			"store: tried http://" + address(encrypted) + "|it looks like TLS: use https:// in store.endpoint", command.StatusUsage,
+			"store: tried http://" + address(encrypted) + "|it looks like TLS: use https:// in store.endpoint",
+			command.StatusUsage,
 		},
 		"http to TLS that hangs up": {
 			"store", store("http://"+strict, ""),
@@ -264,7 +265,8 @@ func TestCheckDoesNotWaitForWhoIsSilent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			lines, status, took := checked(t, right.file(t, c.section, c.text))
-			if len(lines) < 2 || !slices.Contains(lines, c.waits) || !inOrder(withoutWaiting(lines)[0], strings.Split(c.want, "|")) ||
+			if len(lines) < 2 || !slices.Contains(lines, c.waits) ||
+				!inOrder(withoutWaiting(lines)[0], strings.Split(c.want, "|")) ||
 				status != command.StatusError || took > 20*time.Second {
 				t.Errorf("status %d after %v:\n%s", status, took, strings.Join(lines, "\n"))
 			}

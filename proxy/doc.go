@@ -68,9 +68,9 @@
 // Tools work on sealed objects. They take --config FILE or --data DIR, call store and key service themselves, and may
 // run while servers are running. Flags may come before or after arguments; --help shows a command's page. Those that
 // process many objects take --concurrency N, --rate N (objects a second), and --resume FILE, from which they continue.
-// Their progress is on stderr: one line that is drawn again on a terminal, otherwise a line of JSON a minute (--progress
-// line, log or none), and with --metrics-file FILE in Prometheus' format. --shard I/N makes a tool look at one of N
-// shards of the keys, so that N machines share a bucket.
+// Their progress is on stderr: one line that is drawn again on a terminal, otherwise a line of JSON a minute
+// (--progress line, log or none), and with --metrics-file FILE in Prometheus' format. --shard I/N makes a tool look at
+// one of N shards of the keys, so that N machines share a bucket.
 //
 //	sealfront inspect s3://BUCKET/KEY
 //
@@ -116,8 +116,8 @@
 //	sealfront adopt --all | BUCKET… [--sample N]
 //
 // Make the lost records of buckets again, each once a sample of its objects has opened, by what the objects show. An
-// existing record is never replaced. Exit status 1 when a bucket has no record afterwards; the report, in JSON, says why
-// (TestAdoptMany).
+// existing record is never replaced. Exit status 1 when a bucket has no record afterwards; the report, in JSON, says
+// why (TestAdoptMany).
 //
 //	sealfront adopt BUCKET --arn ARN --kms-key ARN [--store-bucket NAME] [--sample N]
 //
@@ -129,9 +129,10 @@
 //
 //	sealfront shred --kms-key ARN --receipts FILE --signing-key FILE [--schedule DAYS] [--wait TIME] [--dry-run]
 //
-// Ends a KMS key: disables it or schedules its deletion, has every replica drop what it holds under it, waits until each
-// has said so, tries reads, and appends a signed and chained receipt, which names what could not be shown: replicas that
-// are cut off, too (TestShredNamesTheReplicaThatIsCutOff). crypto/testdata/check_receipts.py checks receipts.
+// Ends a KMS key: disables it or schedules its deletion, has every replica drop what it holds under it, waits until
+// each has said so, tries reads, and appends a signed and chained receipt, which names what could not be shown:
+// replicas that are cut off, too (TestShredNamesTheReplicaThatIsCutOff). crypto/testdata/check_receipts.py checks
+// receipts.
 //
 //	sealfront roles [end ROLE]
 //

@@ -23,8 +23,9 @@ import (
 	"sealfront/proxy/proxytest"
 )
 
-// A drill is an incident that is played: a program under a little traffic, whose metrics are recorded, and then a fault.
-// A tick of it stands for scrapeEvery; the rules in deploy/alerts.yaml are evaluated by promtool over what was recorded.
+// A drill is an incident that is played: a program under a little traffic, whose metrics are recorded, and then a
+// fault. A tick of it stands for scrapeEvery; the rules in deploy/alerts.yaml are evaluated by promtool over what was
+// recorded.
 type drill struct {
 	t       *testing.T
 	p       *proxytest.Program
@@ -119,8 +120,8 @@ func (d *drill) sample() map[string]float64 {
 	return all
 }
 
-// Alerts are those of a drill: the ones that must fire, and those that may besides, since a fault has several sides. Any
-// other critical one must not.
+// Alerts are those of a drill: the ones that must fire, and those that may besides, since a fault has several sides.
+// Any other critical one must not.
 type alerts struct{ must, may []string }
 
 // firing checks which alerts fire so many ticks after the fault.
@@ -237,8 +238,8 @@ kms: {kind: aws, endpoint: %q, access_key: %s, secret_key: %q, service_key: %q, 
 	return d, front, kms
 }
 
-// health waits until the program says of a dependency how it stands, which must not take longer than 90 s of the drill's,
-// and checks that the admin address answers at once meanwhile.
+// health waits until the program says of a dependency how it stands, which must not take longer than 90 s of the
+// drill's, and checks that the admin address answers at once meanwhile.
 func (d *drill) health(dependency, state string, ready int) {
 	d.t.Helper()
 	proxytest.Eventually(d.t, dependency+" "+state, func() bool {

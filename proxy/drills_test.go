@@ -23,7 +23,11 @@ func TestDrillKMSRefuses(t *testing.T) {
 	kms.Set("", proxytest.KMSSays("AccessDeniedException", 400, "no"))
 	d.health("kms", "refusing", 200)
 	d.play(alerts{must: []string{"SealfrontKMSRefuses"}, may: []string{"SealfrontKeyUnusable"}})
-	proxytest.Eventually(t, "the end of the bucket key's life", func() bool { code, _ := d.ask("PUT", drillPath+"0"); return code != "" })
+	proxytest.Eventually(t, "the end of the bucket key's life", func() bool {
+		code, _ := d.ask("PUT",
+			drillPath+"0")
+		return code != ""
+	})
 	d.gets("PUT", "403 AccessDenied", time.Second)
 }
 
@@ -35,7 +39,11 @@ func TestDrillKMSHangs(t *testing.T) {
 	d.play(alerts{must: []string{"SealfrontKMSHangs"}, may: []string{
 		"SealfrontOutage", "SealfrontErrorBudgetIn2Days", "SealfrontErrorBudgetIn5Days",
 	}})
-	proxytest.Eventually(t, "the end of the bucket key's life", func() bool { code, _ := d.ask("PUT", drillPath+"0"); return code != "" })
+	proxytest.Eventually(t, "the end of the bucket key's life", func() bool {
+		code, _ := d.ask("PUT",
+			drillPath+"0")
+		return code != ""
+	})
 	d.gets("PUT", "503 ServiceUnavailable", 3*time.Second)
 }
 
@@ -44,7 +52,11 @@ func TestDrillAKeyIsDisabled(t *testing.T) {
 	t.Parallel()
 	d, _, kms := startDrill(t, "", "")
 	kms.Set(d.key, proxytest.KMSSays("DisabledException", 400, "disabled"))
-	proxytest.Eventually(t, "the end of the bucket key's life", func() bool { code, _ := d.ask("PUT", drillPath+"0"); return code != "" })
+	proxytest.Eventually(t, "the end of the bucket key's life", func() bool {
+		code, _ := d.ask("PUT",
+			drillPath+"0")
+		return code != ""
+	})
 	d.fault = len(d.samples)
 	d.health("kms", "well", 200)
 	d.gets("PUT", "400 KMS.DisabledException", time.Second)
@@ -93,7 +105,9 @@ func TestDrillTheStoreHangs(t *testing.T) {
 
 // storeDown is what a store that answers nobody alerts: the outage itself, and why.
 func storeDown(why string) alerts {
-	return alerts{must: []string{"SealfrontOutage", why}, may: []string{"SealfrontErrorBudgetIn2Days", "SealfrontErrorBudgetIn5Days"}}
+	return alerts{
+		must: []string{"SealfrontOutage", why}, may: []string{"SealfrontErrorBudgetIn2Days", "SealfrontErrorBudgetIn5Days"},
+	}
 }
 
 // A store that takes its time is nobody's outage.

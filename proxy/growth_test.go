@@ -262,7 +262,8 @@ var growths = []struct {
 		func(x *growing, n int) {
 			for i := range n {
 				_, err := x.client.RenameObject(x.ctx, &s3.RenameObjectInput{
-					Bucket: &x.bucket, Key: aws.String(fmt.Sprint("renamed", i)), RenameSource: aws.String("/" + x.bucket + "/" + keyNumber(i)),
+					Bucket: &x.bucket, Key: aws.String(fmt.Sprint("renamed", i)),
+					RenameSource: aws.String("/" + x.bucket + "/" + keyNumber(i)),
 				})
 				x.must(err)
 			}
@@ -471,7 +472,9 @@ tls: {cert: "%[6]s/server.pem", key: "%[6]s/server.key"}
 	x.restart()
 	_, err = x.client.CreateBucket(x.ctx, &s3.CreateBucketInput{
 		Bucket: &x.bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
-			Bucket:   &types.BucketInfo{Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone},
+			Bucket: &types.BucketInfo{
+				Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone,
+			},
 			Location: &types.LocationInfo{Type: types.LocationTypeAvailabilityZone, Name: aws.String("az1")},
 		},
 	})

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// TestTenThousandBuckets goes through very many buckets in turn, at default settings: the second round calls no KMS, and
-// the process stays small, although the key service is in it.
+// TestTenThousandBuckets goes through very many buckets in turn, at default settings: the second round calls no KMS,
+// and the process stays small, although the key service is in it.
 func TestTenThousandBuckets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")

@@ -18,7 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-var updateMatrix = flag.Bool("update-matrix", false, "write the table of stores and clients into deploy/COMPATIBILITY.md")
+var updateMatrix = flag.Bool("update-matrix", false,
+	"write the table of stores and clients into deploy/COMPATIBILITY.md")
 
 // A matrixStore is a store that the program is put in front of. Those of moto and of Sealfront itself come with the key
 // service that fits.
@@ -99,7 +100,8 @@ func matrixTree(t *testing.T) string {
 }
 
 // TestClientsOnStores lets every client do its natural job on every store, in both kinds of buckets, and prints the
-// table that deploy/COMPATIBILITY.md keeps. Without SEALFRONT_E2E=require it makes do with the embedded store and the clients in Go.
+// table that deploy/COMPATIBILITY.md keeps. Without SEALFRONT_E2E=require it makes do with the embedded store and the
+// clients in Go.
 func TestClientsOnStores(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the clients take minutes")

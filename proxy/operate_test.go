@@ -284,8 +284,10 @@ func TestReadinessHasReasons(t *testing.T) {
 	})
 	proxytest.Eventually(t, "what the other one says", func() bool {
 		resp, body := other.GetAdmin(t, "/readyz?verbose")
-		return resp.StatusCode == 200 && strings.Contains(body, "store refusing: ") && strings.Contains(body, "meanwhile: ") &&
-			other.Metric("sealfront_health", `dependency="store"`, `state="refusing"`) == 1 && other.Metric("sealfront_ready") == 1
+		return resp.StatusCode == 200 && strings.Contains(body, "store refusing: ") &&
+			strings.Contains(body, "meanwhile: ") &&
+			other.Metric("sealfront_health", `dependency="store"`, `state="refusing"`) == 1 &&
+			other.Metric("sealfront_ready") == 1
 	})
 	f.Set(nil, nil)
 	proxytest.Eventually(t, "readiness", func() bool {

@@ -79,7 +79,8 @@ func TestTheFirstBlockOfREADMEEndsWhenTheStartFails(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
-	if ctx.Err() != nil || err == nil || !strings.Contains(string(out), "another program listens on "+taken+": stop it, or choose") {
+	if ctx.Err() != nil || err == nil ||
+		!strings.Contains(string(out), "another program listens on "+taken+": stop it, or choose") {
 		t.Errorf("%v: %s", ctx.Err(), out)
 	}
 }

@@ -36,7 +36,8 @@ func TestALineSaysWhatItCost(t *testing.T) {
 		want   map[string]any
 	}{
 		"PUT": {put, map[string]any{
-			"operation": "PutObject", "status": 200., "bytes_in": 5., "bytes_out": 0., "tls": "1.3", "user_agent": "tool/1.2 lang/go",
+			"operation": "PutObject", "status": 200., "bytes_in": 5., "bytes_out": 0., "tls": "1.3",
+			"user_agent": "tool/1.2 lang/go",
 		}},
 		"HEAD": {get, map[string]any{"operation": "HeadObject", "bytes_in": 0., "tls": nil}},
 	} {

@@ -97,7 +97,10 @@ func TestSystemdIsToldHowItStands(t *testing.T) {
 	p.HangUp()
 	proxytest.Eventually(t, "the reload's end", func() bool { return m.has(0, "READY=1") == 2 })
 	told := m.all()
-	reloading := slices.IndexFunc(told, func(s string) bool { return strings.HasPrefix(s, "RELOADING=1\nMONOTONIC_USEC=") })
+	reloading := slices.IndexFunc(told, func(s string) bool {
+		return strings.HasPrefix(s,
+			"RELOADING=1\nMONOTONIC_USEC=")
+	})
 	if reloading < 0 || !strings.HasPrefix(told[len(told)-1], "READY=1") && m.has(reloading, "READY=1") != 1 {
 		t.Errorf("a reload: %q", told)
 	}

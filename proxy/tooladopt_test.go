@@ -114,8 +114,9 @@ func TestAdoptAllAfterTheStateIsLost(t *testing.T) {
 		return out + errs, status
 	}
 	for name, args := range map[string][]string{
-		"no names": {}, "names and --all": {"--all", general}, "an ARN of two": {general, "other", "--arn", "arn:aws:s3:::general"},
-		"no sample": {"--all", "--sample", "0"}, "an ARN without a key": {general, "--arn", "arn:aws:s3:::general"},
+		"no names": {}, "names and --all": {"--all", general},
+		"an ARN of two": {general, "other", "--arn", "arn:aws:s3:::general"},
+		"no sample":     {"--all", "--sample", "0"}, "an ARN without a key": {general, "--arn", "arn:aws:s3:::general"},
 		"the state bucket": {"sealfront-state"},
 	} {
 		if text, status := adopt(args...); status != command.StatusUsage {

@@ -170,7 +170,8 @@ func TestVerifyReportsWhatIsDamaged(t *testing.T) {
 		}
 		sharded += done
 		if text, err := os.ReadFile(metricsFile); err != nil ||
-			!strings.Contains(string(text), fmt.Sprintf("shard=%q,target=%q,tool=\"verify\"} %d\n", shard, "s3://"+bucket, done)) {
+			!strings.Contains(string(text),
+				fmt.Sprintf("shard=%q,target=%q,tool=\"verify\"} %d\n", shard, "s3://"+bucket, done)) {
 			t.Errorf("%s, %v", text, err)
 		}
 	}

@@ -63,13 +63,9 @@ func startProgram(t *testing.T) Settings {
 		Credentials: sigv4.Credentials{
 			AccessKeyID: quick["AWS_ACCESS_KEY_ID"], SecretAccessKey: quick["AWS_SECRET_ACCESS_KEY"],
 		},
-		Limited: make(map[string]sigv4.Credentials),
 	}
-	for _, name := range []string{"reader", "nokms", "nobody"} {
-		s.Limited[name] = sigv4.Credentials{
-			AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "-secret",
-		}
-	}
+	var known string
+	known, s.Limited = Identities(s.Credentials)
 	serviceKey := ""
 	if *storeFlag == "minio" {
 		s.Lacks = conditionalDelete
@@ -96,9 +92,7 @@ func startProgram(t *testing.T) Settings {
 	}
 	file := filepath.Join(dir, "sealfront.yaml")
 	text := fmt.Sprintf(configuration, filepath.Join(dir, "configured"), store, s.KMSEndpoint, s.Region,
-		s.Credentials.AccessKeyID,
-		s.Credentials.SecretAccessKey, serviceKey,
-		s.Credentials.AccessKeyID, s.Credentials.SecretAccessKey)
+		s.Credentials.AccessKeyID, s.Credentials.SecretAccessKey, serviceKey, known)
 	s.CA = filepath.Join(dir, "server.pem")
 	writeCertificate(t, s.CA, filepath.Join(dir, "server.key"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -122,26 +116,7 @@ tls: {cert: server.pem, key: server.key}
 data: %q
 store: %s
 kms: {endpoint: %q, region: %q, access_key: %q, secret_key: %q, service_key: %q}
-identities:
-  - name: app
-    access_key: %s
-    secret_key: %s
-    policy: [{effect: Allow, action: ["s3express:*", "s3:*", "kms:*"], resource: ["*"]}]
-  - name: reader
-    access_key: AKIAREADER
-    secret_key: reader-secret
-    policy:
-      - {effect: Allow, action: "s3express:CreateSession", resource: "*", condition: {StringEquals: {"s3express:SessionMode": ReadOnly}}}
-      - {effect: Allow, action: ["kms:Decrypt", "kms:GenerateDataKey"], resource: "*"}
-  - name: nokms
-    access_key: AKIANOKMS
-    secret_key: nokms-secret
-    policy: [{effect: Allow, action: ["s3express:*", "s3:*"], resource: "*"}]
-  - name: nobody
-    access_key: AKIANOBODY
-    secret_key: nobody-secret
-    policy: []
-`
+%s`
 
 // startKeyService starts the program's key service for production, by its own command, and returns its URL.
 func startKeyService(t *testing.T, binary, dir string, operator *sigv4.Credentials) string {

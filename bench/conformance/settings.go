@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"flag"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -90,3 +91,34 @@ func (s *Settings) MakeKey() (string, error) {
 	}
 	return k.make("$OTHER")
 }
+
+// Identities are the identities of a Sealfront at which no row is skipped for want of one, as its configuration has them:
+// one of these credentials that may do everything, and those of the map.
+func Identities(all sigv4.Credentials) (configuration string, limited map[string]sigv4.Credentials) {
+	limited = make(map[string]sigv4.Credentials)
+	for _, name := range []string{"reader", "nokms", "nobody"} {
+		limited[name] = sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "-secret"}
+	}
+	return fmt.Sprintf(identities, all.AccessKeyID, all.SecretAccessKey), limited
+}
+
+const identities = `identities:
+  - name: app
+    access_key: %s
+    secret_key: %s
+    policy: [{effect: Allow, action: ["s3express:*", "s3:*", "kms:*"], resource: ["*"]}]
+  - name: reader
+    access_key: AKIAREADER
+    secret_key: reader-secret
+    policy:
+      - effect: Allow
+        action: "s3express:CreateSession"
+        resource: "*"
+        condition: {StringEquals: {"s3express:SessionMode": ReadOnly}}
+      - {effect: Allow, action: ["kms:Decrypt", "kms:GenerateDataKey"], resource: "*"}
+  - name: nokms
+    access_key: AKIANOKMS
+    secret_key: nokms-secret
+    policy: [{effect: Allow, action: ["s3express:*", "s3:*"], resource: "*"}]
+  - {name: nobody, access_key: AKIANOBODY, secret_key: nobody-secret, policy: []}
+`

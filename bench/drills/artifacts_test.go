@@ -23,7 +23,8 @@ terraform {
 `},
 	},
 	drill: &drill{
-		needs: []string{"tofu"}, version: "TF_CLI_CONFIG_FILE=/dev/null tofu version | sed -n 's/OpenTofu v\\([0-9.]*\\).*/\\1/p'",
+		needs:   []string{"tofu"},
+		version: "TF_CLI_CONFIG_FILE=/dev/null tofu version | sed -n 's/OpenTofu v\\([0-9.]*\\).*/\\1/p'",
 		write: tofuQuiet + `
 echo "resource \"terraform_data\" \"a\" { input = \"$MARKER\" }" > main.tf
 tofu init -input=false -no-color
@@ -64,7 +65,8 @@ http: {addr: "127.0.0.1:5000"}
 `},
 	},
 	drill: &drill{
-		needs: []string{"registry", "crane", "/usr/bin/skopeo"}, version: goModule("registry") + `; crane version | sed "s/^v/crane /"; skopeo --version | sed "s/ version//"`,
+		needs:   []string{"registry", "crane", "/usr/bin/skopeo"},
+		version: goModule("registry") + `; crane version | sed "s/^v/crane /"; skopeo --version | sed "s/ version//"`,
 		write: serveRegistry + `
 tar cf layer.tar tree
 crane append --insecure -f layer.tar -t $FREE/drill/tree:1
@@ -109,7 +111,8 @@ done
 gdal_translate -q -srcwin 1024 1024 64 64 /vsis3/$BUCKET/gdal/cog.tif window.tif
 gdal_translate -q -srcwin 1024 1024 64 64 cog.tif here.tif
 `,
-		compare: "cat before; diff before after.plain; diff before after.cog; cmp <(gdalinfo -checksum window.tif | grep Checksum) <(gdalinfo -checksum here.tif | grep Checksum)",
+		compare: "cat before; diff before after.plain; diff before after.cog; cmp <(gdalinfo -checksum window.tif | grep " +
+			"Checksum) <(gdalinfo -checksum here.tif | grep Checksum)",
 	},
 }
 
@@ -119,7 +122,8 @@ var samtools = &program{
 export HTS_S3_HOST={{.Host}}:{{.Port}} HTS_S3_ADDRESS_STYLE=path
 `),
 	drill: &drill{
-		needs: []string{"/usr/bin/samtools", "unshare"}, readsCA: true, version: "samtools --version | sed -n '1s/samtools //p'",
+		needs: []string{"/usr/bin/samtools", "unshare"}, readsCA: true,
+		version: "samtools --version | sed -n '1s/samtools //p'",
 		write: `{
 	printf '@HD\tVN:1.6\tSO:coordinate\n@SQ\tSN:secret\tLN:1000000\n'
 	for n in $(seq 20000); do printf 'read%d\t0\tsecret\t%d\t60\t20M\t*\t0\t0\tACGTACGTACGTACGTACGT\tIIIIIIIIIIIIIIIIIIII\tCO:Z:%s\n' $n $((n * 40)) $RANDOM$RANDOM; done
@@ -176,7 +180,8 @@ Components: main
 		{"apt/sources.list", "text", "deb [trusted=yes] http://127.0.0.1:8080/ stable main\n"},
 	},
 	drill: &drill{
-		needs: []string{"/usr/bin/reprepro", "/usr/bin/apt-get", "rclone"}, version: "dpkg-query -W -f '${Version}' reprepro | sed 's/-.*//'",
+		needs:   []string{"/usr/bin/reprepro", "/usr/bin/apt-get", "rclone"},
+		version: "dpkg-query -W -f '${Version}' reprepro | sed 's/-.*//'",
 		write: `mkdir -p secret/DEBIAN secret/opt; mv tree secret/opt
 printf 'Package: secret\nVersion: 1\nSection: misc\nPriority: optional\nArchitecture: amd64\nMaintainer: drill <drill@example.com>\nDescription: %s\n' "$MARKER" > secret/DEBIAN/control
 dpkg-deb -Znone -b secret secret.deb

@@ -118,7 +118,8 @@ s3backer() {
 `},
 	},
 	drill: &drill{
-		needs: []string{"s3backer", "/dev/fuse"}, version: "command s3backer --version 2>&1 | sed -n 's/.*version \\([0-9.]*\\).*/\\1/p'",
+		needs:   []string{"s3backer", "/dev/fuse"},
+		version: "command s3backer --version 2>&1 | sed -n 's/.*version \\([0-9.]*\\).*/\\1/p'",
 		write: mountS3backer + `
 tar cf disk.tar tree
 dd if=disk.tar of=mnt/file bs=256k conv=notrunc status=none

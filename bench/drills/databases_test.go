@@ -54,7 +54,8 @@ archive_command='pgbackrest --stanza=demo archive-push %p'
 	},
 	drill: &drill{
 		needs: []string{"pgbackrest", postgresBin + "/postgres"}, user: "postgres",
-		version: "pgbackrest version | cut -d' ' -f2; " + postgresBin + "/postgres --version | sed 's/.* \\([0-9.]*\\) .*/PostgreSQL \\1/'",
+		version: "pgbackrest version | cut -d' ' -f2; " + postgresBin +
+			"/postgres --version | sed 's/.* \\([0-9.]*\\) .*/PostgreSQL \\1/'",
 		write: pgbackrest + initPostgres + `
 pgbackrest stanza-create
 pgbackrest check` + fillPostgres + `
@@ -100,7 +101,8 @@ restore_command='barman-cloud-wal-restore --endpoint-url {{.Endpoint}} s3://{{.B
 	},
 	drill: &drill{
 		needs: []string{"/usr/bin/barman-cloud-backup", postgresBin + "/postgres"}, user: "postgres",
-		version: "barman-cloud-backup --version | sed 's/.* //'; " + postgresBin + "/postgres --version | sed 's/.* \\([0-9.]*\\) .*/PostgreSQL \\1/'",
+		version: "barman-cloud-backup --version | sed 's/.* //'; " + postgresBin +
+			"/postgres --version | sed 's/.* \\([0-9.]*\\) .*/PostgreSQL \\1/'",
 		write: initPostgres + fillPostgres + `
 barman-cloud-backup -z --immediate-checkpoint --endpoint-url $ENDPOINT -h $PGHOST -p $PGPORT s3://$BUCKET/barman demo
 pgbench -n -c 2 -t 200 bench > bench.log 2>&1` + askPostgres + `
@@ -236,7 +238,8 @@ s3_protocol_version=Path
 `},
 	},
 	drill: &drill{
-		needs: []string{"mariadbd", "unshare"}, readsCA: true, version: mariadbRoot + "$M/sbin/mariadbd --version | sed 's/.*Ver \\([0-9.]*\\).*/\\1/'",
+		needs: []string{"mariadbd", "unshare"}, readsCA: true,
+		version: mariadbRoot + "$M/sbin/mariadbd --version | sed 's/.*Ver \\([0-9.]*\\).*/\\1/'",
 		write: mariadbRoot + serveMariaDB + `
 sql "create database shop; use shop; create table secret(n int primary key auto_increment, t varchar(200), b varbinary(200)) engine=Aria;
 insert into secret(t, b) select concat('$MARKER ', seq), random_bytes(200) from seq_1_to_20000;

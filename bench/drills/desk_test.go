@@ -33,8 +33,8 @@ type desk struct {
 	as      *syscall.Credential
 }
 
-// newDesk prepares the folder of a program: `tree` is what it is to keep, with `sums` of its files, and its settings are
-// files of their own. Its environment has what the settings export, and what scripts need besides.
+// newDesk prepares the folder of a program: `tree` is what it is to keep, with `sums` of its files, and its settings
+// are files of their own. Its environment has what the settings export, and what scripts need besides.
 func newDesk(t *testing.T, i *installation, p *program) *desk {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "drill") //nolint:usetesting // other users enter it, and names of sockets must be short
@@ -57,8 +57,10 @@ func newDesk(t *testing.T, i *installation, p *program) *desk {
 		Domain: "s3.localhost:" + port,
 	}
 	d.env = append(os.Environ(), "BUCKET="+site.Bucket, "ENDPOINT="+site.Endpoint, "HOST="+site.Host, "PORT="+site.Port,
-		"CA="+site.CA, "HOME="+dir, "TMPDIR="+filepath.Join(dir, "tmp"), "MARKER="+d.markers[0], "TOOLS="+os.Getenv("SEALFRONT_TOOLS"),
-		"PATH="+os.Getenv("SEALFRONT_TOOLS")+"/bin:"+os.Getenv("PATH"), "FREE="+proxytest.Loopback(t), "TZ=UTC", "LC_ALL=C.UTF-8")
+		"CA="+site.CA, "HOME="+dir, "TMPDIR="+filepath.Join(dir, "tmp"), "MARKER="+d.markers[0],
+		"TOOLS="+os.Getenv("SEALFRONT_TOOLS"),
+		"PATH="+os.Getenv("SEALFRONT_TOOLS")+"/bin:"+os.Getenv("PATH"), "FREE="+proxytest.Loopback(t), "TZ=UTC",
+		"LC_ALL=C.UTF-8")
 	for _, s := range p.settings {
 		text := s.render(site)
 		write(t, dir, s.file, text)

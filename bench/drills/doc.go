@@ -13,8 +13,8 @@
 //
 // # How to run it
 //
-// `go test ./...` plays the drills of one quick program, where it and a store are installed. All of them, with the table
-// of what was restored, and how fast:
+// `go test ./...` plays the drills of one quick program, where it and a store are installed. All of them, with the
+// table of what was restored, and how fast:
 //
 //	SEALFRONT_E2E=require go test ./bench/drills -v -drills all
 //

@@ -158,7 +158,9 @@ func (i *installation) makeBucket() {
 	in := &s3.CreateBucketInput{Bucket: &i.bucket}
 	if i.bucket == zonalName {
 		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{
-			Bucket:   &types.BucketInfo{Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone},
+			Bucket: &types.BucketInfo{
+				Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone,
+			},
 			Location: &types.LocationInfo{Type: types.LocationTypeAvailabilityZone, Name: aws.String("local-az1")},
 		}
 	}
@@ -303,7 +305,8 @@ func build() (err error) {
 	if built.dir, err = os.MkdirTemp("", "sealfront-drills"); err != nil {
 		return err
 	}
-	out, err := exec.Command("go", "build", "-o", filepath.Join(built.dir, "sealfront"), "sealfront/proxy").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", filepath.Join(built.dir, "sealfront"),
+		"sealfront/proxy").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build the program: %w\n%s", err, out)
 	}

@@ -134,8 +134,8 @@ func (d *desk) mustHoldNothingPlain() {
 	}
 }
 
-// addObjects adds pieces of all objects of the bucket to a search. It returns how many pieces these are, and how many of
-// the markers are in an object.
+// addObjects adds pieces of all objects of the bucket to a search. It returns how many pieces these are, and how many
+// of the markers are in an object.
 func (d *desk) addObjects(s *search) (pieces, plain int) {
 	t := d.t
 	client := d.i.client()

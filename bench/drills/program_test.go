@@ -82,7 +82,8 @@ func TestProgramsAreWhole(t *testing.T) {
 				t.Errorf("%s: %s has %d lines", p.name, s.file, lines)
 			}
 		}
-		if d := p.drill; d != nil && (d.version == "" || d.write == "" || d.destroy == "" || d.restore == "" || d.compare == "") {
+		if d := p.drill; d != nil &&
+			(d.version == "" || d.write == "" || d.destroy == "" || d.restore == "" || d.compare == "") {
 			t.Errorf("%s: its drill lacks a step", p.name)
 		}
 	}

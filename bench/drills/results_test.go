@@ -31,7 +31,8 @@ func tableOf(results []played) string {
 			fmt.Fprintf(&b, "| %s | | %s | 501: sends %s | | | |\n", r.Program, r.Store, r.Refused)
 			continue
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.1f s | %.1f s | %.0f s |\n", r.Program, strings.ReplaceAll(r.Version, "\n", ", "),
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.1f s | %.1f s | %.0f s |\n", r.Program,
+			strings.ReplaceAll(r.Version, "\n", ", "),
 			r.Store, map[bool]string{true: "yes", false: "**no**"}[r.Restored], r.Again, r.Restore, r.Seconds)
 	}
 	return b.String()

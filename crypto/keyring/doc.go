@@ -37,8 +37,8 @@
 //   - Buckets that are visited once don't drive out the keys of those in use, and a few buckets more than there is room
 //     for take a few calls, not one a visit (TestBucketsVisitedOnceDoNotDriveOutThoseInUse,
 //     TestAFewBucketsTooManyTakeAFewCalls); a new one stays for its visit, and one that is no longer used goes when its
-//     time is over (TestABucketStaysForItsVisit, TestOtherBucketsInUseTakeThePlace). A sweep holds the lock for a few entries at a time
-//     (TestASweepLooksAtAFewEntriesAtOnce).
+//     time is over (TestABucketStaysForItsVisit, TestOtherBucketsInUseTakeThePlace). A sweep holds the lock for a few
+//     entries at a time (TestASweepLooksAtAFewEntriesAtOnce).
 //   - The bucket key that a bucket's objects are sealed under is found again after its plaintext made room
 //     (TestASealingKeyIsFoundAgain).
 //   - A request that must call KMS does so and fails with it, and what it seals is still under the bucket's key

@@ -352,7 +352,8 @@ func lastUsage(t *testing.T, p place) {
 		t.Errorf("after Decrypt, and what failed: %s", operation)
 	}
 	other := client(serve(t, open(t, o)), accessKey, secretKey)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) { // the use doesn't wait for the record
+	// the use doesn't wait for the record
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		operation, _ := last(other)
 		if operation == "Encrypt" {
 			break

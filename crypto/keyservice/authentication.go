@@ -89,7 +89,8 @@ const (
 	stsService = "sts"
 )
 
-// newVerifiers makes a verifier for each service. SDKs sign for STS in the client's Region or as for the global endpoint.
+// newVerifiers makes a verifier for each service. SDKs sign for STS in the client's Region or as for the global
+// endpoint.
 func newVerifiers(o *Options) map[string]*sigv4.Verifier {
 	regions := append([]string{o.Region}, o.Earlier...)
 	return map[string]*sigv4.Verifier{

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 )
 
-// BenchmarkGenerateDataKey is a call over the wire with the root warm, from records in a folder and in a bucket's place;
-// the 99th percentile is beside the mean.
+// BenchmarkGenerateDataKey is a call over the wire with the root warm, from records in a folder and in a bucket's
+// place; the 99th percentile is beside the mean.
 func BenchmarkGenerateDataKey(b *testing.B) {
 	for _, where := range []string{"folder", "bucket"} {
 		b.Run(where, func(b *testing.B) {

@@ -77,7 +77,8 @@ func TestFaultsOfCallersPolicies(t *testing.T) {
 	_, faults := keyservice.CompilePolicy([]keyservice.Statement{
 		{Effect: "allow", Action: []string{"kms:Sign", "s3:*"}, Resource: []string{"key/x"}}, {Effect: "Deny"},
 	})
-	if len(faults) != 6 || !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, "[1].action: ") }) {
+	if len(faults) != 6 ||
+		!slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, "[1].action: ") }) {
 		t.Errorf("got %q", faults)
 	}
 }

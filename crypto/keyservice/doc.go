@@ -20,8 +20,8 @@
 // Automatic rotations are carried out when the key is used first after they are due, or by Sweep. Custom key stores
 // don't exist. The last use of a key is written down at most once an hour.
 //
-// Uses of a key rest on a record that is at most Options.Freshness old, and refusals of uses on one of a second at most;
-// descriptions, listings and changes read the records. The service calls a root when a record isn't warm: for
+// Uses of a key rest on a record that is at most Options.Freshness old, and refusals of uses on one of a second at
+// most; descriptions, listings and changes read the records. The service calls a root when a record isn't warm: for
 // Options.Lifetime after an unwrap a record is opened in memory, then it is wiped. A record that is in use is unwrapped
 // again before that.
 //
@@ -55,11 +55,12 @@
 //     has had is missing: TestImportedKeysRotateToNewMaterial.
 //   - A deleted key is gone when its waiting period has ended, from the file too: TestDeletedKeysAreGone.
 //   - Nothing is answered before the signature over the body is right: TestRequestsMustBeSigned.
-//   - Records are sealed, and bound to their names and the order of their states: TestKeysAreSealedAtRest. A state older
-//     than one that this service has seen is refused, and so is a record that has vanished: TestRollbackIsNoticed.
-//   - Several services may work on the same records; no change of one is lost by another's, and one of two that make the
-//     same alias succeeds: TestNothingIsLostBetweenReplicas, TestServicesShareADirectory. A change holds at all of them
-//     after Options.Freshness at most: TestAChangeHoldsAtAllReplicasWithinItsTime.
+//   - Records are sealed, and bound to their names and the order of their states: TestKeysAreSealedAtRest. A state
+//     older than one that this service has seen is refused, and so is a record that has vanished:
+//     TestRollbackIsNoticed.
+//   - Several services may work on the same records; no change of one is lost by another's, and one of two that make
+//     the same alias succeeds: TestNothingIsLostBetweenReplicas, TestServicesShareADirectory. A change holds at all of
+//     them after Options.Freshness at most: TestAChangeHoldsAtAllReplicasWithinItsTime.
 //   - A change whose answer was lost is known: TestLostAnswers.
 //   - With the root away, what is warm works until its life ends, everything else fails with an error that SDKs try
 //     again, and after a restart nothing opens: TestARootThatIsAway, TestARootThatHangsIsATimeout. A root that has
@@ -72,9 +73,9 @@
 //
 // Whoever may write the records' store can remove records or bring back old states, and a service that has started
 // afterwards doesn't know: a key that was disabled may be enabled again so, and a key that was deleted may come back,
-// while the root lasts that it was wrapped by. He can't make a state that there never was, nor move one to another name.
-// A backup of the records is compared with them by `sealfront kms verify --backup`. The times at which records change,
-// their number and their sizes are visible; names of aliases aren't.
+// while the root lasts that it was wrapped by. He can't make a state that there never was, nor move one to another
+// name. A backup of the records is compared with them by `sealfront kms verify --backup`. The times at which records
+// change, their number and their sizes are visible; names of aliases aren't.
 //
 // # Decisions
 //

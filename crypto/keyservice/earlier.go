@@ -17,8 +17,8 @@ import (
 )
 
 // Earlier releases had all keys in one file, sealed under the root key itself: magic ‖ AES-256-GCM(state) with a random
-// nonce, the magic as additional data. It is read once, and replaced by movedText when every record is on the disk; until
-// then it counts, whatever records there are. An earlier release refuses movedText.
+// nonce, the magic as additional data. It is read once, and replaced by movedText when every record is on the disk;
+// until then it counts, whatever records there are. An earlier release refuses movedText.
 const (
 	earlierMagic = "sealfront local keys 1\n"
 	movedText    = "The keys are in the folder records. A release before it can't open them.\n"

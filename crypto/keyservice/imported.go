@@ -99,8 +99,8 @@ func (k *key) setFormer(i int, material []byte, about imported) {
 	k.Former[i], k.FormerImports[i] = material, about
 }
 
-// take gives the key imported material, of which it makes a copy: its first, one that it has had before, or, with fresh,
-// one that waits for the next rotation.
+// take gives the key imported material, of which it makes a copy: its first, one that it has had before, or, with
+// fresh, one that waits for the next rotation.
 func (k *key) take(material []byte, about imported, fresh bool) *Error {
 	same := func(id string) bool { return subtle.ConstantTimeCompare([]byte(id), []byte(about.ID)) == 1 }
 	copied := slices.Clone(material)

@@ -40,7 +40,8 @@ func (c *call) importKeyMaterial(in *importInput) (*importOutput, error) {
 	}
 	defer clear(material)
 	if len(material) != materialSize {
-		return nil, fail("IncorrectKeyMaterialException", "The key material has %d bytes, not %d.", len(material), materialSize)
+		return nil,
+			fail("IncorrectKeyMaterialException", "The key material has %d bytes, not %d.", len(material), materialSize)
 	}
 	id := k.materialID(material)
 	if in.KeyMaterialId != "" && subtle.ConstantTimeCompare([]byte(in.KeyMaterialId), []byte(id)) != 1 {
@@ -65,8 +66,9 @@ const newMaterial = "NEW_KEY_MATERIAL"
 func (in *importInput) until(now time.Time) (time.Time, *Error) {
 	switch {
 	case in.ImportType != "" && in.ImportType != "EXISTING_KEY_MATERIAL" && in.ImportType != newMaterial:
-		return time.Time{}, validation("1 validation error detected: Value '%s' at 'importType' failed to satisfy constraint: "+
-			"Member must satisfy enum value set", in.ImportType)
+		return time.Time{},
+			validation("1 validation error detected: Value '%s' at 'importType' failed to satisfy constraint: "+
+				"Member must satisfy enum value set", in.ImportType)
 	case utf8.RuneCountInString(in.KeyMaterialDescription) > 256:
 		return time.Time{}, validation("KeyMaterialDescription is longer than 256 characters.")
 	case in.ExpirationModel == materialStays && in.ValidTo == nil:

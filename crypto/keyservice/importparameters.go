@@ -68,8 +68,8 @@ func (c *call) getParametersForImport(in *importParametersInput) (*importParamet
 	return &importParameters{KeyId: k.ARN, ImportToken: token, PublicKey: public, ParametersValidTo: stamp(until)}, nil
 }
 
-// An import token is salt (16 bytes) ‖ AES-256-GCM(valid until (8) ‖ length of the algorithm's name (1) ‖ name ‖ private
-// key) under HKDF(record key, salt, importInfo), zero nonce, the key's id as additional data.
+// An import token is salt (16 bytes) ‖ AES-256-GCM(valid until (8) ‖ length of the algorithm's name (1) ‖ name ‖
+// private key) under HKDF(record key, salt, importInfo), zero nonce, the key's id as additional data.
 const importInfo = "sealfront import token 1"
 
 func (c *call) sealImportToken(id, algorithm string, until time.Time, private *rsa.PrivateKey) ([]byte, error) {
@@ -92,7 +92,8 @@ func (c *call) sealImportToken(id, algorithm string, until time.Time, private *r
 
 // openImportToken returns what getParametersForImport has made for a key.
 func (c *call) openImportToken(id string, token []byte) (algorithm string, private *rsa.PrivateKey, err error) {
-	invalid := fail("InvalidImportTokenException", "The import token isn't one of %s, or was issued before its record was moved.", id)
+	invalid := fail("InvalidImportTokenException",
+		"The import token isn't one of %s, or was issued before its record was moved.", id)
 	if len(token) < saltSize {
 		return "", nil, invalid
 	}

@@ -34,11 +34,12 @@ type keyFacts struct {
 // keyMaterial is what a key seals under, and how it changes.
 type keyMaterial struct {
 	// 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
-	Material []byte    `json:"material,omitempty"`
-	Former   [][]byte  `json:"former,omitempty"`   // earlier material, newest first: it opens, and seals nothing
-	Imported string    `json:"imported,omitempty"` // with Origin EXTERNAL, id of the current material, also when it is gone
-	ValidTo  time.Time `json:"validTo,omitzero"`   // when the imported material ends; zero: it doesn't
-	About    string    `json:"about,omitempty"`    // description of the imported material
+	Material []byte   `json:"material,omitempty"`
+	Former   [][]byte `json:"former,omitempty"` // earlier material, newest first: it opens, and seals nothing
+	// with Origin EXTERNAL, id of the current material, also when it is gone
+	Imported string    `json:"imported,omitempty"`
+	ValidTo  time.Time `json:"validTo,omitzero"` // when the imported material ends; zero: it doesn't
+	About    string    `json:"about,omitempty"`  // description of the imported material
 	// FormerImports say what Former were imported as; of those that are gone Former has none.
 	FormerImports []imported    `json:"formerImports,omitempty"`
 	Next          *nextMaterial `json:"next,omitempty"` // imported for the next rotation on demand

@@ -98,7 +98,8 @@ func verifyFindsEveryDamage(t *testing.T, p place) {
 		t.Errorf("rolled back: %q", list)
 	}
 	root.take(errors.New("away"))
-	if _, err := keeper(t, m, root).Verify(t.Context(), nil, func(keyservice.Finding) {}); !errors.Is(err, keyservice.ErrRoot) {
+	if _, err := keeper(t, m, root).Verify(t.Context(), nil, func(keyservice.Finding) {}); !errors.Is(err,
+		keyservice.ErrRoot) {
 		t.Errorf("with the root away nothing is known: %v", err)
 	}
 }
@@ -165,7 +166,8 @@ func rerootGoesOnWhereItEnded(t *testing.T, p place) {
 		blobs = append(blobs, blob)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if tally, err := keeper(t, m, fresh, old).Reroot(ctx, func(keyservice.Tally) { cancel() }); err == nil || tally.Moved != 1 {
+	if tally, err := keeper(t, m, fresh, old).Reroot(ctx, func(keyservice.Tally) { cancel() }); err == nil ||
+		tally.Moved != 1 {
 		t.Fatalf("%+v, %v", tally, err)
 	}
 	both := newDesk(t, replica(m, fresh, old))

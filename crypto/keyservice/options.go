@@ -51,7 +51,8 @@ type Caller struct {
 	ARN  string
 	// Role is the ARN of the role whose session the caller is; key policies and grants that name the role mean it, too.
 	Role string
-	// May decides by the caller's own policies; nil: everything is allowed. resource is the ARN of a key or an alias, or *.
+	// May decides by the caller's own policies; nil: everything is allowed. resource is the ARN of a key or an alias, or
+	// *.
 	May func(action, resource string, context map[string]string) Effect
 }
 

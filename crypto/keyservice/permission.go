@@ -6,9 +6,9 @@ var foreign = map[string]bool{
 	"Decrypt": true, reEncryptFrom: true, reEncryptTo: true,
 }
 
-// permit evaluates the key's policy, the caller's own, and where those say nothing the key's grants. A Deny of any wins.
-// Administration of another account's key, which KMS refuses altogether, is taken as done by that account: whoever may
-// call this service stands in for all the accounts it plays.
+// permit evaluates the key's policy, the caller's own, and where those say nothing the key's grants. A Deny of any
+// wins. Administration of another account's key, which KMS refuses altogether, is taken as done by that account:
+// whoever may call this service stands in for all the accounts it plays.
 func (c *call) permit(k *key, action string, context map[string]string) *Error {
 	if k.Foreign && !foreign[action] {
 		return nil

@@ -44,8 +44,8 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, out, failure)
 }
 
-// toError is the answer to an error: those of records and roots are answered without their text. Both of their names are
-// tried again by SDKs.
+// toError is the answer to an error: those of records and roots are answered without their text. Both of their names
+// are tried again by SDKs.
 func toError(err error) *Error {
 	if err == nil {
 		return nil

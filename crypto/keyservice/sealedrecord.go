@@ -19,8 +19,8 @@ import (
 //
 // with lengths and numbers big-endian. The record key is 32 random bytes, made with the record and wrapped by the root
 // under the record's name. Each state of the record is sealed under HKDF-SHA256(record key, salt, recordInfo) with a
-// salt of its own, so with a zero nonce. The additional data is the record's name, preceded by its length (4 bytes), and
-// all that stands before the ciphertext. The counter is 1 for the first state and grows by one with each change.
+// salt of its own, so with a zero nonce. The additional data is the record's name, preceded by its length (4 bytes),
+// and all that stands before the ciphertext. The counter is 1 for the first state and grows by one with each change.
 const (
 	recordMagic = "sealfront key record 1\n"
 	recordInfo  = "sealfront key record 1"

@@ -14,9 +14,9 @@ func (s *Service) Serve(ctx context.Context, ln net.Listener, drain time.Duratio
 	return Serve(ctx, ln, s, drain)
 }
 
-// Serve answers requests on ln by handler until ctx ends, then waits for those in flight for as long as drain says, but not for
-// connections on which no request was sent: clients keep some in reserve. It closes ln, and returns nil when ctx was the
-// reason.
+// Serve answers requests on ln by handler until ctx ends, then waits for those in flight for as long as drain says, but
+// not for connections on which no request was sent: clients keep some in reserve. It closes ln, and returns nil when
+// ctx was the reason.
 func Serve(ctx context.Context, ln net.Listener, handler http.Handler, drain time.Duration) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,

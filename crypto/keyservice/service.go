@@ -65,8 +65,8 @@ func (s *Service) Close() error {
 	return err
 }
 
-// Sweep deletes the keys whose waiting period has ended, and carries out the rotations that are due, of keys that nobody
-// uses. Those in use don't wait for it.
+// Sweep deletes the keys whose waiting period has ended, and carries out the rotations that are due, of keys that
+// nobody uses. Those in use don't wait for it.
 func (s *Service) Sweep(ctx context.Context) error {
 	v, err := s.records.readAll(ctx)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // SessionKeys are keys for the tokens of temporary credentials, which every service over the same records has. They are
-// derived from the materials of a key that nobody may use, alias/aws/sts: it lies with the others, and rotates by itself
-// once a year. Like them it works only while it is warm or its root is there.
+// derived from the materials of a key that nobody may use, alias/aws/sts: it lies with the others, and rotates by
+// itself once a year. Like them it works only while it is warm or its root is there.
 type SessionKeys struct {
 	service *Service
 	missed  time.Time // when an id was looked up last that isn't known, under the service's mu
@@ -28,7 +28,8 @@ const missPause = time.Second
 func (k *SessionKeys) Current(ctx context.Context) (id [16]byte, key []byte, err error) {
 	c := &call{Service: k.service, ctx: ctx}
 	defer c.end()
-	if err := c.makeManagedKey(sessionsAlias, "Seals the temporary credentials of roles", usualRotationPeriod); err != nil {
+	if err := c.makeManagedKey(sessionsAlias, "Seals the temporary credentials of roles",
+		usualRotationPeriod); err != nil {
 		return id, nil, err
 	}
 	st, err := c.view(c.o.Freshness, sessionsAlias)
@@ -70,6 +71,9 @@ func (k *SessionKeys) find(ctx context.Context, id [16]byte, maxAge time.Duratio
 		return nil, err
 	}
 	found := st.Keys[st.Aliases[sessionsAlias].KeyID]
+	if found == nil { // the store shows the alias without its key
+		return nil, nil
+	}
 	for _, material := range slices.Concat([][]byte{found.Material}, found.Former) {
 		other, key, err := deriveSession(material)
 		if err != nil {

@@ -15,7 +15,8 @@ import (
 	"sealfront/crypto/keyservice"
 )
 
-// What a key policy and a grant say of a role holds for its sessions, and what they say of a session for that one alone.
+// What a key policy and a grant say of a role holds for its sessions, and what they say of a session for that one
+// alone.
 func TestSessionsOfRolesAreCallers(t *testing.T) {
 	const role, session = "arn:aws:iam::" + account + ":role/backup", "arn:aws:sts::" + account + ":assumed-role/backup/"
 	o := options(t.TempDir())
@@ -84,8 +85,8 @@ func TestSessionsOfRolesAreCallers(t *testing.T) {
 	}
 }
 
-// All services over the same records have the same session keys, also those from before a rotation; nobody may use the key
-// that they are derived from; and with the root away they end with what is warm.
+// All services over the same records have the same session keys, also those from before a rotation; nobody may use the
+// key that they are derived from; and with the root away they end with what is warm.
 func TestSessionKeys(t *testing.T) {
 	now, m, root := &clock{}, newMemory(), newRoot(t)
 	o := replica(m, root)

@@ -31,7 +31,8 @@ func (st *state) newest() (t time.Time) {
 
 func newState() *state { return &state{Keys: map[string]*key{}, Aliases: map[string]*alias{}} }
 
-// removeDue takes away the keys whose waiting period has ended, with their aliases, and imported material that has ended.
+// removeDue takes away the keys whose waiting period has ended, with their aliases, and imported material that has
+// ended.
 func (st *state) removeDue(now time.Time) {
 	for id, k := range st.Keys {
 		if k.due(now) {

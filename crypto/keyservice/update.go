@@ -16,9 +16,9 @@ import (
 const changesInVain = 30
 
 // update changes what the names are about: change gets it as it is now, and what it leaves is written before update
-// returns. When change fails nothing is written. Keys that are due are removed first, and rotations that are due carried
-// out. change is called again where another service was faster. Each record changes at once; a change of several is no
-// transaction, and written so that any beginning of it is a state that may be.
+// returns. When change fails nothing is written. Keys that are due are removed first, and rotations that are due
+// carried out. change is called again where another service was faster. Each record changes at once; a change of
+// several is no transaction, and written so that any beginning of it is a state that may be.
 func (c *recordCache) update(ctx context.Context, change func(*state) *Error, names ...string) (*view, error) {
 	for n := range changesInVain {
 		v, err := c.read(ctx, 0, names...)

@@ -653,16 +653,22 @@ func TestCallsAreKnownByTheirForm(t *testing.T) {
 		q    request
 		want bool
 	}{
-		"a form":                       {request{method: "POST", path: "/", header: []string{form}}, true},
-		"a query":                      {request{method: "GET", path: "/", query: query}, true},
-		"a query that is posted":       {request{method: "POST", path: "/", query: query}, true},
-		"a form to its host":           {request{method: "POST", path: "/", header: []string{"Host: sts.example.com", form}}, true},
-		"a form to a bucket's host":    {request{method: "POST", path: "/", header: []string{"Host: b.example.com", form}}, false},
+		"a form":                 {request{method: "POST", path: "/", header: []string{form}}, true},
+		"a query":                {request{method: "GET", path: "/", query: query}, true},
+		"a query that is posted": {request{method: "POST", path: "/", query: query}, true},
+		"a form to its host": {
+			request{method: "POST", path: "/", header: []string{"Host: sts.example.com", form}}, true,
+		},
+		"a form to a bucket's host": {
+			request{method: "POST", path: "/", header: []string{"Host: b.example.com", form}}, false,
+		},
 		"a form to a bucket":           {request{method: "POST", path: "/bucket", header: []string{form}}, false},
 		"ListBuckets":                  {request{method: "GET", path: "/"}, false},
 		"ListBuckets with a parameter": {request{method: "GET", path: "/", query: "Action=x"}, false},
 		"PUT":                          {request{method: "PUT", path: "/", header: []string{form}}, false},
-		"a document":                   {request{method: "POST", path: "/", header: []string{"Content-Type: text/xml"}}, false},
+		"a document": {
+			request{method: "POST", path: "/", header: []string{"Content-Type: text/xml"}}, false,
+		},
 	} {
 		if x := r.read(&c.q); x.ToSTS() != c.want {
 			t.Errorf("%s: %t", name, !c.want)

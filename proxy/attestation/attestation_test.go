@@ -37,8 +37,10 @@ func newScan(n, sample int) *scan {
 	s := &scan{
 		header: attestation.Header{
 			Kind: attestation.ListKind, ID: "00112233445566778899aabbccddeeff", Target: "s3://bucket/",
-			Bucket: attestation.Bucket{Name: "bucket", ARN: "arn:aws:s3:::bucket", InStore: "in-store", Endpoint: "http://store"},
-			Scope:  attestation.Scope{Mode: attestation.Sampled, Sample: sample, Seed: seed},
+			Bucket: attestation.Bucket{
+				Name: "bucket", ARN: "arn:aws:s3:::bucket", InStore: "in-store", Endpoint: "http://store",
+			},
+			Scope: attestation.Scope{Mode: attestation.Sampled, Sample: sample, Seed: seed},
 		},
 		runs: []attestation.Run{{Began: began}},
 	}
@@ -168,7 +170,8 @@ func TestAStatementWithOneByteChangedIsRefused(t *testing.T) {
 			t.Errorf("%s opens", what)
 		}
 	}
-	if _, err := attestation.Open(line, signingKey(2).Public().(ed25519.PublicKey)); !errors.Is(err, attestation.ErrSignature) {
+	if _, err := attestation.Open(line, signingKey(2).Public().(ed25519.PublicKey)); !errors.Is(err,
+		attestation.ErrSignature) {
 		t.Error(err)
 	}
 	_, forged := newScan(3, 1).drawn(t).statement(t, signingKey(2))
@@ -342,12 +345,14 @@ func TestTheTallyCounts(t *testing.T) {
 		attestation.Row{Seen: attestation.Left, Key: "l"})
 	for range attestation.MaxFindings + 5 {
 		s.rows = append(s.rows, attestation.Row{
-			Seen: attestation.Named, Findings: []attestation.Finding{attestation.NewFinding(attestation.UnknownName, "s3://b/x", "")},
+			Seen:     attestation.Named,
+			Findings: []attestation.Finding{attestation.NewFinding(attestation.UnknownName, "s3://b/x", "")},
 		})
 	}
 	st, _ := s.statement(t, signingKey(1))
 	if want := (attestation.Objects{
-		Current: 3, Versions: 1, Bytes: 4 * 420, Sealed: 4, Gone: 1, Later: 1, Markers: 1, Uploads: 1, Parts: 3, PartBytes: 99,
+		Current: 3, Versions: 1, Bytes: 4 * 420, Sealed: 4, Gone: 1, Later: 1, Markers: 1, Uploads: 1, Parts: 3,
+		PartBytes: 99,
 		Leftovers: 1,
 	}); st.Objects != want {
 		t.Errorf("%+v", st.Objects)
@@ -355,7 +360,8 @@ func TestTheTallyCounts(t *testing.T) {
 	if k := st.Keys[0]; len(st.Keys) != 1 || k.Objects != 4 || k.Blobs != 2 || k.Opened != 4 || k.Bytes != 4*420 {
 		t.Errorf("%+v", st.Keys)
 	}
-	if len(st.Findings) != attestation.MaxFindings || st.FindingsByKind[attestation.UnknownName] != attestation.MaxFindings+5 {
+	if len(st.Findings) != attestation.MaxFindings ||
+		st.FindingsByKind[attestation.UnknownName] != attestation.MaxFindings+5 {
 		t.Errorf("%d findings, %v", len(st.Findings), st.FindingsByKind)
 	}
 	if len(st.Uploads) != 1 || st.Read.OtherBytes != 4*420 {
@@ -371,7 +377,8 @@ func TestReadingAListThatFails(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
-	if _, _, _, _, err := attestation.ReadList(io.MultiReader(strings.NewReader("{"), brokenReader{broken})); !errors.Is(err, broken) {
+	if _, _, _, _, err := attestation.ReadList(io.MultiReader(strings.NewReader("{"),
+		brokenReader{broken})); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package attestation has the signed statement over a scan of a bucket through the store's eyes: what it says, how it is
-// written, signed and checked. It reads no store and calls no key service; package tools scans.
+// Package attestation has the signed statement over a scan of a bucket through the store's eyes: what it says, how it
+// is written, signed and checked. It reads no store and calls no key service; package tools scans.
 //
 //	scan ─▶ list: a line for each object, version, upload and leftover ─▶ Tally ─▶ Statement ─▶ Sign
 //	                 │                                                      ▲
@@ -29,15 +29,16 @@
 //
 // # Decisions
 //
-//   - The list is a file of its own, and the statement holds its hash. A statement with a row for each object would be as
-//     large as the bucket is, and one without rows could be neither counted again nor its sample drawn again.
+//   - The list is a file of its own, and the statement holds its hash. A statement with a row for each object would be
+//     as large as the bucket is, and one without rows could be neither counted again nor its sample drawn again.
 //   - The list is also the journal of a scan, so that what is signed is what lies on the disk, and a scan that was cut
 //     off needs no second form.
 //   - The signing key is derived from the state key. A key in a file, as the receipts of shred have, would be one more
 //     secret to keep, and could sign on any machine; this one is where KMS opens the state, and at every replica, whose
 //     admin address shows its public half.
-//   - The sample is drawn by an HMAC of names, not by places in a list: so it doesn't depend on an order, which the store
-//     chooses.
-//   - Chi-square over windows of a segment's size, not an estimate of entropy: its distribution for random bytes is known,
-//     and so is how often it is wrong. Windows, since a body is rarely in the clear as a whole when it is in part.
+//   - The sample is drawn by an HMAC of names, not by places in a list: so it doesn't depend on an order, which the
+//     store chooses.
+//   - Chi-square over windows of a segment's size, not an estimate of entropy: its distribution for random bytes is
+//     known, and so is how often it is wrong. Windows, since a body is rarely in the clear as a whole when it is in
+//     part.
 package attestation

@@ -33,7 +33,8 @@ func TestThePageIsSelfContained(t *testing.T) {
 		t.Error("the page loads something")
 	}
 	for _, want := range []string{
-		"@media print", "&lt;script&gt;", "Findings: 1. What follows", attestation.Sum(line), st.PublicKey[:20], st.Scope.Seed,
+		"@media print", "&lt;script&gt;", "Findings: 1. What follows", attestation.Sum(line), st.PublicKey[:20],
+		st.Scope.Seed,
 		"it was cut off and continued", "anything else", "what to do", st.List.SHA256, "findings",
 	} {
 		if !strings.Contains(text, want) {
@@ -41,7 +42,8 @@ func TestThePageIsSelfContained(t *testing.T) {
 		}
 	}
 	unsigned, line := newScan(1, 0).statement(t, nil)
-	if page, err := attestation.Page(unsigned, attestation.Sum(line)); err != nil || !strings.Contains(string(page), "not signed") {
+	if page, err := attestation.Page(unsigned, attestation.Sum(line)); err != nil ||
+		!strings.Contains(string(page), "not signed") {
 		t.Error(err)
 	}
 }

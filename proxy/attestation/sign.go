@@ -41,7 +41,8 @@ func Sign(s *Statement, key ed25519.PrivateKey) ([]byte, error) {
 // Errors of Open.
 var (
 	ErrUnsigned  = errors.New("the statement isn't signed: it was made without the key service")
-	ErrSignature = errors.New("the statement's signature isn't one of this key: it was changed, or another installation made it")
+	ErrSignature = errors.New("the statement's signature isn't one of this key: it was changed, or another installation " +
+		"made it")
 )
 
 // Open returns the statement of a line if public signed it.

@@ -120,7 +120,8 @@ const (
 	DamagedSegment   = "segment"
 	DamagedPadding   = "padding"
 	restoreFromCopy  = "restore it from a backup or an older version; if the store did it, the store can't be trusted"
-	putThroughTheWay = "find out who wrote it past the proxy, copy it through the proxy if it is needed, and delete it here"
+	putThroughTheWay = "find out who wrote it past the proxy, copy it through the proxy if it is needed, and delete it " +
+		"here"
 )
 
 // remedies are what to do about each kind of finding.

@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// The test of structure: sealed segments look like uniform random bytes. A body is cut into windows of WindowSize bytes,
-// and the byte values of each are counted. Chi-square with 255 degrees of freedom is compared with ChiSquareBound, which
-// random bytes exceed with a probability below 1e-17 a window, so below 1e-9 for the 8 · 10^7 windows of the largest
-// object, 5 TB. A last window below LeastWindow isn't judged: with less than 64 of each value chi-square isn't
-// distributed as its name says. What it sees: a window of which more than about one percent is one repeated byte, text,
-// tables, most file formats. What it doesn't see: well compressed or otherwise encrypted bytes.
+// The test of structure: sealed segments look like uniform random bytes. A body is cut into windows of WindowSize
+// bytes, and the byte values of each are counted. Chi-square with 255 degrees of freedom is compared with
+// ChiSquareBound, which random bytes exceed with a probability below 1e-17 a window, so below 1e-9 for the 8 · 10^7
+// windows of the largest object, 5 TB. A last window below LeastWindow isn't judged: with less than 64 of each value
+// chi-square isn't distributed as its name says. What it sees: a window of which more than about one percent is one
+// repeated byte, text, tables, most file formats. What it doesn't see: well compressed or otherwise encrypted bytes.
 //
 // Beside it, the beginning of a body is compared with what usual formats begin with, 8 bytes at least, so that a random
 // body matches one of them with a probability below 1e-17.

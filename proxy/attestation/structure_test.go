@@ -59,11 +59,12 @@ func TestPlaintextFails(t *testing.T) {
 	sparse := randomBytes(1, attestation.WindowSize) // 2 % zeros
 	clear(sparse[:attestation.WindowSize/50])
 	for what, body := range map[string][]byte{
-		"text":             text,
-		"zeros":            make([]byte, attestation.LeastWindow),
-		"numbers":          bytes.Repeat([]byte{0, 0, 1, 7}, 10_000),
-		"partly zeros":     sparse,
-		"a window of it":   append(append(randomBytes(1, 10*attestation.WindowSize), text[:attestation.WindowSize]...), randomBytes(2, 1<<20)...),
+		"text":         text,
+		"zeros":        make([]byte, attestation.LeastWindow),
+		"numbers":      bytes.Repeat([]byte{0, 0, 1, 7}, 10_000),
+		"partly zeros": sparse,
+		"a window of it": append(append(randomBytes(1, 10*attestation.WindowSize), text[:attestation.WindowSize]...),
+			randomBytes(2, 1<<20)...),
 		"the end of it":    append(randomBytes(3, 3*attestation.WindowSize), text[:attestation.LeastWindow]...),
 		"a PNG":            append([]byte("\x89PNG\r\n\x1a\n"), randomBytes(4, 100)...),
 		"a zip":            append([]byte("PK\x03\x04\x14\x00\x08\x00"), randomBytes(4, 100)...),

@@ -241,7 +241,10 @@ func (t *Tally) Result() (*Result, error) {
 	for _, use := range t.keys {
 		r.Keys = append(r.Keys, *use)
 	}
-	slices.SortFunc(r.Keys, func(a, b KeyUse) int { return cmp.Or(cmp.Compare(a.KMSKey, b.KMSKey), cmp.Compare(a.SSE, b.SSE)) })
+	slices.SortFunc(r.Keys, func(a, b KeyUse) int {
+		return cmp.Or(cmp.Compare(a.KMSKey, b.KMSKey),
+			cmp.Compare(a.SSE, b.SSE))
+	})
 	r.Opening.Refused = []Refused{}
 	for _, refused := range t.refused {
 		r.Opening.Refused = append(r.Opening.Refused, *refused)

@@ -17,10 +17,10 @@ type Chain struct {
 	Ended   bool   // by its event stop; otherwise the program still runs, or its end is missing
 }
 
-// VerifyCollected reads files of what receivers of streams and sockets have collected: lines of any number of chains, in
-// each chain's order, mixed with one another's and with other lines, such as those of syslog, which are passed over; in
-// front of a record other text may stand. Records that came twice in one batch or over two connections count once. It
-// returns a *Broken for the first record that doesn't continue its chain. expect, unless empty, is a hash that must
+// VerifyCollected reads files of what receivers of streams and sockets have collected: lines of any number of chains,
+// in each chain's order, mixed with one another's and with other lines, such as those of syslog, which are passed over;
+// in front of a record other text may stand. Records that came twice in one batch or over two connections count once.
+// It returns a *Broken for the first record that doesn't continue its chain. expect, unless empty, is a hash that must
 // occur.
 func VerifyCollected(expect string, files ...string) ([]Chain, error) {
 	c := &collected{expect: expect}
@@ -117,7 +117,8 @@ func (c *collected) chainOf(hash digest, record []byte, head recordHead) *collec
 			return chain
 		}
 	}
-	if start := (&link{}); head.Event != "begin" || head.Seq != 1 || head.Previous != start.Hash || start.next(record) != hash {
+	if start := (&link{}); head.Event != "begin" || head.Seq != 1 || head.Previous != start.Hash ||
+		start.next(record) != hash {
 		return nil
 	}
 	chain := &collectedChain{Chain: Chain{Begin: hash.String()}, recent: make(map[digest]bool)}

@@ -49,7 +49,9 @@ func TestCollectedRecordsAreVerified(t *testing.T) {
 			files:  []string{mixed, strings.Replace(rest, `"status":200`, `"status":403`, 1)},
 			chains: 2, open: 2, broken: ":1: record 5 continues no chain: it was changed",
 		},
-		"a record removed": {files: []string{mixed, rest[len(one[4]):]}, chains: 2, open: 1, broken: ":2: record 6 continues no"},
+		"a record removed": {
+			files: []string{mixed, rest[len(one[4]):]}, chains: 2, open: 1, broken: ":2: record 6 continues no",
+		},
 		"a beginning removed": {
 			files: []string{strings.Join(one[1:], "")}, broken: ":1: record 2 continues no chain",
 		},

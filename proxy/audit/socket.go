@@ -50,7 +50,8 @@ func (e Endpoint) dial(ctx context.Context) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, e.Network, e.Address)
 }
 
-// OpenWriter writes a log to a stream, a line a record, one Write a batch. The chain begins anew, with the first record.
+// OpenWriter writes a log to a stream, a line a record, one Write a batch. The chain begins anew, with the first
+// record.
 func OpenWriter(w io.Writer, o Options) *Log {
 	o = o.withDefaults()
 	l := newLog(stream{w}, o)

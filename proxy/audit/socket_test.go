@@ -249,7 +249,8 @@ func TestSyslogMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	header := regexp.MustCompile(`^<110>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z ` + regexp.QuoteMeta(host) + ` sealfront ` +
+	header := regexp.MustCompile(`^<110>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z ` + regexp.QuoteMeta(host) +
+		` sealfront ` +
 		strconv.Itoa(os.Getpid()) + ` audit - `)
 	bare := func(t *testing.T, messages []string) {
 		t.Helper()

@@ -43,8 +43,9 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, me *thisReplica, l
 				Version: version(), Since: me.started, Host: me.host, Listeners: l.String(),
 				Config:    r.Current(),
 				Reload:    admin.Reload{At: last.At, Err: last.Err, Waits: last.Waits, Loaded: last.Loaded},
-				Abilities: p.Storage.Abilities, Certificates: shownCertificates(p.Certificates), Requests: p.Gateway.Limits().Requests,
-				Memory: m.Limit, MemoryBy: m.Source,
+				Abilities: p.Storage.Abilities, Certificates: shownCertificates(p.Certificates),
+				Requests: p.Gateway.Limits().Requests,
+				Memory:   m.Limit, MemoryBy: m.Source,
 				AttestationKey: base64.StdEncoding.EncodeToString(attestationKey(p)),
 			}
 			for _, i := range p.Gateway.Access().Issuers().States() {

@@ -34,7 +34,8 @@ func attestCommand() command {
 				"crypto/testdata/check_statement.py checks all of it, and the sample against the store, without a line of this " +
 				"program's code. OPERATING.md, \"Proof that bytes are sealed\", says what is proven and what isn't.",
 			"The public key is at the admin address: GET /attestation, and on the status page. Where there is an audit log, a " +
-				"replica at the admin address is asked where its chain stands, for the statement, and notes the statement's SHA-256 " +
+				"replica at the admin address is asked where its chain stands, for the statement, and notes the statement's " +
+				"SHA-256 " +
 				"in it afterwards.",
 			"A scan that is cut off goes on when the command is repeated with the same DIR; the statement says so. With KMS " +
 				"away the store is scanned nevertheless; the statement says that nothing opened, and isn't signed.",
@@ -42,7 +43,10 @@ func attestCommand() command {
 		},
 		operands: [2]int{1, 1},
 		examples: []example{
-			{"A whole bucket, with a sample of 500 objects", "sealfront attest s3://reports --sample 500 --config sealfront.yaml"},
+			{
+				"A whole bucket, with a sample of 500 objects",
+				"sealfront attest s3://reports --sample 500 --config sealfront.yaml",
+			},
 			{
 				"Every byte, with low load",
 				"sealfront attest s3://reports/2026/ --full --rate 20 --out reports-2026 --config sealfront.yaml",
@@ -118,9 +122,11 @@ func prepareAttest(v *invocation) action {
 	v.IntVar(&o.sample, "sample", defaultSample, "`N` objects and versions are read whole")
 	v.BoolVar(&o.full, "full", false, "every object is read whole, and a sample of 100 twice more")
 	v.StringVar(&o.out, "out", "", "`DIR` that gets the statement, made if it is missing; default attest- and the bucket")
-	v.StringVar(&o.admin, "admin", "", "admin `ADDRESS` of a replica with the audit log; default that of the configuration")
-	v.StringVar(&o.storeBucket, "store-bucket", "", "`NAME` of the store's bucket, if KMS is away and can't say it; default "+
-		"store.bucket_prefix and BUCKET")
+	v.StringVar(&o.admin, "admin", "",
+		"admin `ADDRESS` of a replica with the audit log; default that of the configuration")
+	v.StringVar(&o.storeBucket, "store-bucket", "",
+		"`NAME` of the store's bucket, if KMS is away and can't say it; default "+
+			"store.bucket_prefix and BUCKET")
 	return func(ctx context.Context, operands []string) error {
 		t, err := parseTarget(operands[0])
 		if err != nil {

@@ -70,5 +70,7 @@ func recordAttestation(p *instance.Instance, line []byte) (admin.Attestation, er
 	if err != nil {
 		return admin.Attestation{}, err
 	}
-	return admin.Attestation{Kind: s.Kind, PublicKey: s.PublicKey, Statement: sum, AuditRecord: at.Seq, AuditHash: at.Hash}, nil
+	return admin.Attestation{
+		Kind: s.Kind, PublicKey: s.PublicKey, Statement: sum, AuditRecord: at.Seq, AuditHash: at.Hash,
+	}, nil
 }

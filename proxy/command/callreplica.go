@@ -37,6 +37,9 @@ func (v *invocation) findReplica(admin string) (*calledReplica, error) {
 	return &calledReplica{strings.TrimSuffix(address, "/"), token}, nil
 }
 
+// maxAnswer bounds what a replica may answer.
+const maxAnswer = 64 << 20
+
 // call sends a request and writes the answer.
 func (r *calledReplica) call(ctx context.Context, method, path string, body []byte, answer io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -57,6 +60,8 @@ func (r *calledReplica) call(ctx context.Context, method, path string, body []by
 		text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
 		return errors.Join(fmt.Errorf("the replica answered %s: %s", resp.Status, strings.TrimSpace(string(text))), err)
 	}
-	_, err = io.Copy(answer, resp.Body)
-	return err
+	if n, err := io.Copy(answer, io.LimitReader(resp.Body, maxAnswer+1)); err != nil || n <= maxAnswer {
+		return err
+	}
+	return fmt.Errorf("the answer of the replica at %s is longer than %d bytes", r.address, maxAnswer)
 }

@@ -41,8 +41,8 @@ func prepareCompletion(v *invocation) action {
 	}
 }
 
-// bashCompletion is a function that knows the words of all commands: what can follow those that are typed, and the flags
-// of the command that they are.
+// bashCompletion is a function that knows the words of all commands: what can follow those that are typed, and the
+// flags of the command that they are.
 func bashCompletion() string {
 	follow := map[string][]string{}
 	var order []string // of what is typed, "" first

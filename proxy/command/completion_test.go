@@ -34,8 +34,9 @@ func TestShellsCompleteCommandsAndFlags(t *testing.T) {
 		}
 		for line, want := range map[string]string{
 			"ver": "verify version", "config ": "check schema", "config check --c": "--config", "serve --li": "--listen",
-			"verify s3://b --sh": "--shard", "kms config ch": "check", "kms re": "restore reroot", "kms config check --c": "--config",
-			"kms --c": "--config",
+			"verify s3://b --sh": "--shard", "kms config ch": "check", "kms re": "restore reroot",
+			"kms config check --c": "--config",
+			"kms --c":              "--config",
 		} {
 			words := strings.Fields(line)
 			if strings.HasSuffix(line, " ") {
@@ -62,7 +63,9 @@ func TestShellsCompleteCommandsAndFlags(t *testing.T) {
 func TestPagesForMan(t *testing.T) {
 	t.Parallel()
 	macros := []string{".PP", ".nf", ".fi", ".nh", ".ad l", ".HP 4", ".TP", ".RS 4", ".RE", ".br"}
-	for _, args := range [][]string{{"man"}, {"man", "config", "check"}, {"man", "serve"}, {"man", "kms"}, {"man", "explain"}} {
+	for _, args := range [][]string{
+		{"man"}, {"man", "config", "check"}, {"man", "serve"}, {"man", "kms"}, {"man", "explain"},
+	} {
 		page := printed(t, args...)
 		for line := range strings.Lines(page) {
 			if strings.HasPrefix(line, "'") || strings.HasPrefix(line, ".") && !strings.HasPrefix(line, ".SH ") &&
@@ -121,7 +124,8 @@ func TestWhatIsTypedInTheFirstMinutes(t *testing.T) {
 			t.Errorf("%q: %d %s", args, status, errs)
 		}
 	}
-	if _, errs, status := ran(t, "config", "check"); status != StatusUsage || !strings.Contains(errs, "usage: sealfront config") {
+	if _, errs, status := ran(t, "config", "check"); status != StatusUsage ||
+		!strings.Contains(errs, "usage: sealfront config") {
 		t.Errorf("config check of nothing: %d %s", status, errs)
 	}
 }

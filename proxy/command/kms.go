@@ -22,7 +22,8 @@ import (
 
 var keyConfigFile = entry{
 	"FILE",
-	"the configuration of the key service: YAML, described in OPERATING.md, \"The key service\". Paths in it are relative to " +
+	"the configuration of the key service: YAML, described in OPERATING.md, \"The key service\". Paths in it are " +
+		"relative to " +
 		"it, and secrets may be in files and in the environment",
 }
 

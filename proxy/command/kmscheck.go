@@ -48,7 +48,8 @@ func kmsRootCommand() command {
 		name: "kms root", summary: "make a root key file for a key service",
 		synopsis: []string{"sealfront kms root FILE"},
 		description: []string{
-			"Makes FILE with a new root key, mode 0600; one that is there is left as it is. WHOEVER HAS FILE AND THE RECORDS HAS " +
+			"Makes FILE with a new root key, mode 0600; one that is there is left as it is. WHOEVER HAS FILE AND THE RECORDS " +
+				"HAS " +
 				"ALL KEYS, AND WITHOUT FILE NOBODY HAS THEM: keep a copy elsewhere, and not with the records. A key service never " +
 				"makes it by itself, since a new root over existing records would open none of them.",
 		},

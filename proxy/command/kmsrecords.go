@@ -26,7 +26,8 @@ func kmsVerifyCommand() command {
 				"backup, or missing, are found, too: keep backups where the store's operator can't write.",
 		},
 		examples: []example{{"Daily", "sealfront kms verify --config kms.yaml --backup /backup/keys.latest"}},
-		failure:  "a record is damaged, or could not be opened", files: []entry{keyConfigFile}, environment: []entry{awsChain}, seals: true,
+		failure:  "a record is damaged, or could not be opened", files: []entry{keyConfigFile},
+		environment: []entry{awsChain}, seals: true,
 		prepare: func(v *invocation) action {
 			file, saved := v.keyConfig(), v.String("backup", "", "`BACKUP` to compare with")
 			return v.withKeeper(file, true, func(ctx context.Context, k *keyservice.Keeper) error {
@@ -41,7 +42,8 @@ func kmsVerifyCommand() command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(v.stdout, "%d keys, %d aliases, %d deleted; %d records are damaged\n", t.Keys, t.Aliases, t.Deleted, t.Bad)
+				fmt.Fprintf(v.stdout, "%d keys, %d aliases, %d deleted; %d records are damaged\n", t.Keys, t.Aliases, t.Deleted,
+					t.Bad)
 				for _, root := range slices.Sorted(maps.Keys(t.Roots)) {
 					fmt.Fprintf(v.stdout, "%d records need the root %s\n", t.Roots[root], root)
 				}
@@ -92,7 +94,8 @@ func kmsRestoreCommand() command {
 		},
 		operands: [2]int{1, 1},
 		examples: []example{{"After a bucket was lost", "sealfront kms restore --config kms.yaml /backup/keys.2026-11-30"}},
-		failure:  "records were left, or could not be written", files: []entry{keyConfigFile}, environment: []entry{awsChain}, seals: true,
+		failure:  "records were left, or could not be written", files: []entry{keyConfigFile}, environment: []entry{awsChain},
+		seals: true,
 		prepare: func(v *invocation) action {
 			file, replace := v.keyConfig(), v.Bool("replace", false, "replace records that are there in another state")
 			return func(ctx context.Context, operands []string) error {

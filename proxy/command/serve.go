@@ -32,7 +32,8 @@ func serveCommand() command {
 			},
 			{"In production", "sealfront serve --config /etc/sealfront/sealfront.yaml"},
 		},
-		failure: "store or key service can't be reached, or doesn't permit it, or an address can't be listened on: a retry may " +
+		failure: "store or key service can't be reached, or doesn't permit it, or an address can't be listened on: a retry " +
+			"may " +
 			"succeed",
 		files:       []entry{configFile, embeddedData},
 		environment: []entry{awsChain, memoryLimits, collection, godebugFIPS},

@@ -148,8 +148,8 @@ var listenFlags = map[string]string{
 	"admin": "--admin, or listen.admin in the configuration",
 }
 
-// listeners are the listeners by their names in the configuration's section listen. The admin address, which shows them,
-// is the last to listen.
+// listeners are the listeners by their names in the configuration's section listen. The admin address, which shows
+// them, is the last to listen.
 type listeners struct {
 	open   map[string]net.Listener
 	served chan error // gets the error of the first that ends

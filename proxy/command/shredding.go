@@ -161,8 +161,10 @@ func (s *shredding) waitedInVain(seen map[string]state.Replica, why string) {
 }
 
 // aloneText is what no receipt can show of an installation whose data one machine keeps.
-const aloneText = "this installation keeps no records of replicas (--data, store.kind embedded, or store.single_writer), " +
-	"so whether a program runs on its data and has dropped the key isn't shown: stop it, or POST /keys/drop at its admin address"
+const aloneText = "this installation keeps no records of replicas (--data, store.kind embedded, or " +
+	"store.single_writer), " +
+	"so whether a program runs on its data and has dropped the key isn't shown: stop it, or POST /keys/drop at its " +
+	"admin address"
 
 // conclude writes what the receipt doesn't show.
 func (s *shredding) conclude(failed error) {
@@ -198,7 +200,8 @@ func (s *shredding) conclude(failed error) {
 			"store, its backups or its replicas hold, aren't in the count; without the key they don't open either",
 		"requests that were being answered when a replica dropped the key may have been answered to their end",
 		"replicas that have been silent for more than an hour have no record, and programs that were changed may keep keys",
-		"what clients have read before is theirs, and what KMS, its backups and its operators keep of the key isn't seen from "+
+		"what clients have read before is theirs, and what KMS, its backups and its operators keep of the key isn't seen "+
+			"from "+
 			"here",
 	)
 }

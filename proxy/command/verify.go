@@ -29,7 +29,8 @@ func verifyCommand() command {
 			},
 			{
 				"The second of four machines, watched by Prometheus",
-				"sealfront verify s3://reports --shard 2/4 --metrics-file /var/lib/node_exporter/verify.prom --config sealfront.yaml",
+				"sealfront verify s3://reports --shard 2/4 --metrics-file /var/lib/node_exporter/verify.prom --config " +
+					"sealfront.yaml",
 			},
 		},
 		failure:     "an object is incomplete or damaged, or could not be checked",

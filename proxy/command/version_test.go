@@ -34,7 +34,8 @@ func TestTheVersionIsThatOfTheBuild(t *testing.T) {
 		{
 			"without a repository",
 			debug.BuildInfo{Main: debug.Module{Version: "(devel)"}},
-			"sealfront development\nrevision  unknown: made by go run, by go build -buildvcs=false, or outside of a checkout\ndate      unknown\n",
+			"sealfront development\nrevision  unknown: made by go run, by go build -buildvcs=false, or outside of a " +
+				"checkout\ndate      unknown\n",
 		},
 	} {
 		var out bytes.Buffer

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Each cause is one fault: a setting whose value couldn't be read, or whose name is mistyped, isn't reported as missing,
-// too.
+// Each cause is one fault: a setting whose value couldn't be read, or whose name is mistyped, isn't reported as
+// missing, too.
 
 // together are settings about which a check can complain when another one is missing or wrong.
 var together = map[string][]string{

@@ -19,8 +19,8 @@ type KeyIdentity struct {
 	Policy        []KeyStatement `yaml:"policy"`
 }
 
-// KeyRole is a principal without credentials: who its trust lets in gets temporary ones from STS, at this address. In key
-// policies and grants it is arn:aws:iam::ACCOUNT:role/NAME, and a session of it
+// KeyRole is a principal without credentials: who its trust lets in gets temporary ones from STS, at this address. In
+// key policies and grants it is arn:aws:iam::ACCOUNT:role/NAME, and a session of it
 // arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION.
 type KeyRole struct {
 	Name   string         `yaml:"name"`

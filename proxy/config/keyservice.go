@@ -57,14 +57,15 @@ type Records struct {
 
 // KeyStore is the S3 store of the records. It must have conditional PUT.
 type KeyStore struct {
-	Endpoint       string        `yaml:"endpoint"` // http:// or https:// URL
-	Region         string        `yaml:"region"`   // default us-east-1
-	AccessKey      string        `yaml:"access_key"`
-	SecretKey      string        `yaml:"secret_key"`
-	SecretKeyFile  string        `yaml:"secret_key_file"`
-	SecretKeyEnv   string        `yaml:"secret_key_env"`
-	Addressing     string        `yaml:"addressing"`      // path (default) | virtual
-	CA             string        `yaml:"ca"`              // PEM file with the store's certificate authority; default the system's
+	Endpoint      string `yaml:"endpoint"` // http:// or https:// URL
+	Region        string `yaml:"region"`   // default us-east-1
+	AccessKey     string `yaml:"access_key"`
+	SecretKey     string `yaml:"secret_key"`
+	SecretKeyFile string `yaml:"secret_key_file"`
+	SecretKeyEnv  string `yaml:"secret_key_env"`
+	Addressing    string `yaml:"addressing"` // path (default) | virtual
+	// PEM file with the store's certificate authority; default the system's
+	CA             string        `yaml:"ca"`
 	Timeout        time.Duration `yaml:"timeout"`         // of a request without progress; default 5 s
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // default 2 s
 }
@@ -153,7 +154,8 @@ type KeyMaterial struct {
 
 // KeyLimits are about the end of the program.
 type KeyLimits struct {
-	DrainDelay   time.Duration `yaml:"drain_delay"`   // after SIGTERM /readyz is 503 for so long before requests are refused
+	// after SIGTERM /readyz is 503 for so long before requests are refused
+	DrainDelay   time.Duration `yaml:"drain_delay"`
 	DrainTimeout time.Duration `yaml:"drain_timeout"` // for requests in flight; default 10 s
 }
 

@@ -185,7 +185,8 @@ region: again
 		"limits.memory",
 		"limits.requests_per_second", "general_purpose.default_encryption", "checksums.on_get", "log.level",
 		"log.format", "log.sample", "log.audit.keys",
-		"log.audit.sink", "log.audit.max_wait", "log.audit.on_failure", "tracing.endpoint", "tracing.sample", "admin.key", "admin.client_ca", "admin.cert",
+		"log.audit.sink", "log.audit.max_wait", "log.audit.on_failure", "tracing.endpoint", "tracing.sample", "admin.key",
+		"admin.client_ca", "admin.cert",
 		"admin.ready_needs", "admin.hosts",
 		"reload_every", "zones",
 	} {

@@ -129,7 +129,8 @@ func TestTheKeyServicesSchemaFitsItsExample(t *testing.T) {
 		}
 	}
 	key := schema["properties"].(map[string]any)["key"].(map[string]any)["properties"].(map[string]any)
-	if l := key["lifetime"].(map[string]any); l["default"] != "5m0s" || !strings.Contains(l["description"].(string), "root") {
+	if l := key["lifetime"].(map[string]any); l["default"] != "5m0s" ||
+		!strings.Contains(l["description"].(string), "root") {
 		t.Errorf("%v", l)
 	}
 }

@@ -301,7 +301,8 @@ func (c *Config) validateKMS(f *Faults) {
 		f.add("kms.service_key", "%q is an alias, which can come to mean another key: give the key's ARN, which 'aws kms "+
 			"describe-key --key-id %s' shows", k.ServiceKey, k.ServiceKey)
 	case k.ServiceKey != "" && !strings.HasPrefix(k.ServiceKey, "arn:"):
-		f.add("kms.service_key", "%q is not a key ARN such as arn:aws:kms:us-west-2:123456789012:key/1234abcd-…", k.ServiceKey)
+		f.add("kms.service_key", "%q is not a key ARN such as arn:aws:kms:us-west-2:123456789012:key/1234abcd-…",
+			k.ServiceKey)
 	}
 	if (k.AccessKey == "") != (k.SecretKey == "") {
 		f.add("kms.secret_key", "kms.access_key and kms.secret_key must be set together")

@@ -43,7 +43,9 @@ func TestHandshakesFailForAReason(t *testing.T) {
 		}), "certificate"},
 		"another name":          {own, shake(func(c *tls.Config) { c.ServerName = "example.com" }), "certificate"},
 		"no client certificate": {needing, shake(func(*tls.Config) {}), "client_certificate"},
-		"a stranger's":          {needing, shake(func(c *tls.Config) { c.Certificates = stranger.Certificates }), "client_certificate"},
+		"a stranger's": {
+			needing, shake(func(c *tls.Config) { c.Certificates = stranger.Certificates }), "client_certificate",
+		},
 		"an old version": {own, shake(func(c *tls.Config) {
 			c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 		}), "version"},

@@ -29,9 +29,9 @@
 //   - An update of an object's encryption changes only its envelope and its date; or it changes nothing
 //     (TestUpdateObjectEncryption, TestFaultsOfTheStore, TestKilledAtARequestToTheStore, TestRaces).
 //   - Copies with a directory bucket on either side call KMS each time, and use no bucket key as clients see it
-//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); those in directory buckets are sealed under the bucket's all the
-//     same, so that they are read without a call each (TestCopiesInDirectoryBucketsShareABucketKey). Renames don't call
-//     KMS for a key that is in memory.
+//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); those in directory buckets are sealed under the bucket's all
+//     the same, so that they are read without a call each (TestCopiesInDirectoryBucketsShareABucketKey). Renames don't
+//     call KMS for a key that is in memory.
 //   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules
 //     are the store's, too: it sees what they say. Their documents pass by a grammar in both directions, so that
 //     nothing of a client's reaches the store, and nothing of the store's a client, that isn't named there

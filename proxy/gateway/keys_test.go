@@ -15,10 +15,10 @@ import (
 	"sealfront/sigv4"
 )
 
-// oddKeys and what becomes of them: deploy/COMPATIBILITY.md's table. refused is what every store has: names that climb above the
-// root. folded keys work on a store that keeps segments as they are and are refused with 400 on one that folds them;
-// beside ones need a store that holds an object beside another one below its name, those below a slash one that holds
-// bytes in a folder, and the long name one without a limit of segments.
+// oddKeys and what becomes of them: deploy/COMPATIBILITY.md's table. refused is what every store has: names that climb
+// above the root. folded keys work on a store that keeps segments as they are and are refused with 400 on one that
+// folds them; beside ones need a store that holds an object beside another one below its name, those below a slash one
+// that holds bytes in a folder, and the long name one without a limit of segments.
 var oddKeys = []struct{ key, fate string }{
 	{"plain.txt", ""},
 	{"a b c", ""},

@@ -22,7 +22,8 @@ const (
 )
 
 // operations has a row an operation that is carried out. An operation that policy recognises and that isn't here
-// returns 501 NotImplemented. testdata/operations.txt shows it with what policy says of each, and deploy/COMPATIBILITY.md lists it.
+// returns 501 NotImplemented. testdata/operations.txt shows it with what policy says of each, and
+// deploy/COMPATIBILITY.md lists it.
 var operations = map[policy.Operation]operation{
 	policy.ListBuckets:             {listBuckets, records},
 	policy.ListDirectoryBuckets:    {listBuckets, records},

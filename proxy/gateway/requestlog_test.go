@@ -24,7 +24,8 @@ func logged(t testing.TB, core zapcore.Core, ctx *fasthttp.RequestCtx) (*Gateway
 		t.Fatal(err)
 	}
 	g := New(Options{Region: "us-west-2", Log: zap.New(core)}, ids)
-	head := "GET /bucket--az1--x-s3/key HTTP/1.1\r\nHost: a\r\nUser-Agent: agent/1 " + strings.Repeat("x", 1000) + "\r\n\r\n"
+	head := "GET /bucket--az1--x-s3/key HTTP/1.1\r\nHost: a\r\nUser-Agent: agent/1 " + strings.Repeat("x", 1000) +
+		"\r\n\r\n"
 	if err := ctx.Request.Header.Read(bufio.NewReader(strings.NewReader(head))); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,8 @@ func TestFailuresAreNeverSampled(t *testing.T) {
 
 // BenchmarkLine is what a line costs, down to its bytes.
 func BenchmarkLine(b *testing.B) {
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), zap.InfoLevel)
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard),
+		zap.InfoLevel)
 	var ctx fasthttp.RequestCtx
 	_, x := logged(b, core, &ctx)
 	b.ReportAllocs()

@@ -41,7 +41,9 @@ func TestNobodyWaitsForADependency(t *testing.T) {
 					return health.Away
 				},
 			},
-			health.Dependency{Name: "slow", Ask: func(context.Context) error { time.Sleep(1500 * time.Millisecond); return nil }},
+			health.Dependency{
+				Name: "slow", Ask: func(context.Context) error { time.Sleep(1500 * time.Millisecond); return nil },
+			},
 			health.Dependency{Name: "well", Ask: func(context.Context) error { return nil }},
 			health.Dependency{Name: "seen", Ask: func(context.Context) error { return nil }, Look: func() health.Finding {
 				return health.Finding{State: health.Due, Why: "soon"}
@@ -84,12 +86,13 @@ func TestAStateHasABeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var away atomic.Bool
-		m := health.New(health.Options{}, health.Dependency{Name: "store", Works: "nothing", Ask: func(context.Context) error {
-			if away.Load() {
-				return errors.New("connection refused")
-			}
-			return nil
-		}})
+		m := health.New(health.Options{},
+			health.Dependency{Name: "store", Works: "nothing", Ask: func(context.Context) error {
+				if away.Load() {
+					return errors.New("connection refused")
+				}
+				return nil
+			}})
 		ended := make(chan struct{})
 		go func() { m.Run(ctx); close(ended) }()
 		begun := time.Now()

@@ -64,7 +64,8 @@ func TestCertificatesAreWatched(t *testing.T) {
 	c := &config.Config{
 		TLS: config.TLS{
 			Cert: "one.pem", Certificates: []config.Certificate{{Cert: "two.pem"}},
-			ClientCA: writeChain(t, filepath.Join(dir, "client"), lasting(t, "a", began, end(-1)), lasting(t, "b", began, end(60))),
+			ClientCA: writeChain(t, filepath.Join(dir, "client"), lasting(t, "a", began, end(-1)),
+				lasting(t, "b", began, end(60))),
 		},
 		Store: config.Store{CA: writeChain(t, filepath.Join(dir, "store"), lasting(t, "ca", began, end(-1)))},
 		KMS:   config.KMS{CA: filepath.Join(dir, "none")},
@@ -121,7 +122,8 @@ func TestCertificatesAreWatched(t *testing.T) {
 	for source, days := range map[string]int{
 		"tls.cert": 16, "tls.certificates[0]": 13, "tls.client_ca": 60, "store.ca": -1, "admin.cert": 400,
 	} {
-		if line := fmt.Sprintf("{source=%q} %s\n", source, fmt.Sprint(float64(end(days).Unix()))); !strings.Contains(shown.String(),
+		if line := fmt.Sprintf("{source=%q} %s\n", source,
+			fmt.Sprint(float64(end(days).Unix()))); !strings.Contains(shown.String(),
 			line) {
 			t.Errorf("no %sin\n%s", line, &shown)
 		}

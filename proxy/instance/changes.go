@@ -10,7 +10,8 @@ import (
 
 // reloadable are the settings that a reload applies, with all settings below them.
 var reloadable = []string{
-	"identities", "identities_file", "issuers", "roles", "roles_file", "tls.cert", "tls.key", "tls.certificates", "tls.client_ca", "tls.client_certificates",
+	"identities", "identities_file", "issuers", "roles", "roles_file", "tls.cert", "tls.key", "tls.certificates",
+	"tls.client_ca", "tls.client_certificates",
 	"tls.min_version",
 	"limits.connections", "limits.requests", "limits.concurrency", "limits.requests_per_second", "limits.burst",
 	"limits.min_rate",

@@ -28,7 +28,8 @@ func (i *Instance) gatewayOptions() gateway.Options {
 		FailedLogins: failedLogins(c),
 		Now:          i.options.Now, Log: i.Log,
 		Observe: gateway.Observer{
-			Request: m.TracedRequest, Refusal: m.Refusal, Bytes: m.Bytes, Integrity: m.Integrity, Shed: m.Shed, Session: m.Session,
+			Request: m.TracedRequest, Refusal: m.Refusal, Bytes: m.Bytes, Integrity: m.Integrity, Shed: m.Shed,
+			Session: m.Session,
 			Failure: i.addFailure,
 		},
 	}

@@ -15,8 +15,8 @@ const (
 	farewellTime  = 500 * time.Millisecond
 )
 
-// Heartbeat says to the other replicas that this one is there, now, every state.BeatEvery and after each revocation that
-// this one has acted on, until ctx ends; then it takes that back. Where no other replica can be it does nothing.
+// Heartbeat says to the other replicas that this one is there, now, every state.BeatEvery and after each revocation
+// that this one has acted on, until ctx ends; then it takes that back. Where no other replica can be it does nothing.
 func (i *Instance) Heartbeat(ctx context.Context, me func() state.Replica) {
 	if i.Replicas == nil {
 		return

@@ -13,8 +13,8 @@ import (
 	"sealfront/proxy/proxytest"
 )
 
-// With audit_on_failure: refuse nothing is done that can't be recorded, of KMS's protocol and of STS's, the error is one
-// that clients try again, and all works when there is room; what was answered before is in the log.
+// With audit_on_failure: refuse nothing is done that can't be recorded, of KMS's protocol and of STS's, the error is
+// one that clients try again, and all works when there is room; what was answered before is in the log.
 func TestWhatCannotBeRecordedIsRefused(t *testing.T) {
 	dir := proxytest.SmallDisk(t)
 	c := overStore(t, "http://"+memory(t).Address(), rootFile(t))

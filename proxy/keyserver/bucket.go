@@ -22,8 +22,8 @@ var _ keyservice.Records = (*Bucket)(nil)
 // NewBucket makes records of a bucket, which Probe must have found fit for it.
 func NewBucket(objects *store.Objects) *Bucket { return &Bucket{objects} }
 
-// Get reads an object; its tag is the ETag. No two states of a record have the same bytes, so an ETag that comes back is
-// a state that was brought back, which the record's counter shows.
+// Get reads an object; its tag is the ETag. No two states of a record have the same bytes, so an ETag that comes back
+// is a state that was brought back, which the record's counter shows.
 func (b *Bucket) Get(ctx context.Context, name string) (data []byte, tag string, err error) {
 	data, tag, err = b.objects.Get(ctx, name)
 	if err == nil && tag == "" {

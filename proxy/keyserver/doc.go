@@ -1,5 +1,6 @@
 // Package keyserver is the key service as a program: crypto/keyservice put together from a configuration, with its
-// records in a folder or in a bucket of an S3 store, its roots, its callers, an audit log, metrics and an admin address.
+// records in a folder or in a bucket of an S3 store, its roots, its callers, an audit log, metrics and an admin
+// address.
 //
 //	config.KeyService ─▶ Open ─▶ Site: keyservice.Service ─┬─▶ records: folder.Folder, or Bucket over store.Objects
 //	                                                       └─▶ roots: keyroot/file, …

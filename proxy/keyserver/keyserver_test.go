@@ -96,7 +96,8 @@ func TestAMissingRootIsNeverMade(t *testing.T) {
 	c := overStore(t, "http://"+memory(t).Address(), path)
 	_, err := keyserver.Open(t.Context(), c, zap.NewNop())
 	var faults config.Faults
-	if !errors.As(err, &faults) || faults[0].Path != "roots[0].file" || !strings.Contains(err.Error(), "sealfront kms root") {
+	if !errors.As(err, &faults) || faults[0].Path != "roots[0].file" ||
+		!strings.Contains(err.Error(), "sealfront kms root") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(path); err == nil {
@@ -251,7 +252,8 @@ func TestTheStatusPageOfAKeyService(t *testing.T) {
 	if strings.Contains(text, evil) || strings.Contains(text, secretKey) {
 		t.Error("it holds a client's HTML, or a secret")
 	}
-	if policy := a.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; style-src 'nonce-") ||
+	if policy := a.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy,
+		"default-src 'none'; style-src 'nonce-") ||
 		strings.Contains(policy, "script") {
 		t.Errorf("Content-Security-Policy: %s", policy)
 	}

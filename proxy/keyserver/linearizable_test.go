@@ -31,7 +31,8 @@ func (r result) unknown() bool {
 	return r.code == "unknown" || r.code == "KMSInternalException" || r.code == "DependencyTimeoutException"
 }
 
-// What a subject is: of a key whether it exists, is enabled and how often it was rotated; of an alias what it points to.
+// What a subject is: of a key whether it exists, is enabled and how often it was rotated; of an alias what it points
+// to.
 type subject struct {
 	made    bool
 	enabled bool
@@ -225,7 +226,8 @@ func TestReplicasAreLinearizable(t *testing.T) {
 			changes++
 		}
 	}
-	t.Logf("%d requests, %d succeeded, %d without an answer that says whether they happened", len(history), changes, unknown)
+	t.Logf("%d requests, %d succeeded, %d without an answer that says whether they happened", len(history), changes,
+		unknown)
 	if changes < len(history)/4 {
 		t.Error("too few requests succeeded for the test to mean something")
 	}

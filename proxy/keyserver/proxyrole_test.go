@@ -12,7 +12,8 @@ import (
 	"sealfront/proxy/proxytest"
 )
 
-// A proxy calls the key service by a role, with the token of its pod and no secret: AWS's variables are all that it has.
+// A proxy calls the key service by a role, with the token of its pod and no secret: AWS's variables are all that it
+// has.
 func TestAProxyHoldsNoSecretForTheKeyService(t *testing.T) {
 	t.Parallel()
 	i := proxytest.NewIssuer(t)

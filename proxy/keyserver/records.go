@@ -26,7 +26,9 @@ type openedRecords struct {
 }
 
 // openRecords opens the folder, or probes the store and opens the bucket. observe may be nil.
-func openRecords(ctx context.Context, c *config.KeyService, observe func(operation, code string)) (*openedRecords, error) {
+func openRecords(
+	ctx context.Context, c *config.KeyService, observe func(operation, code string),
+) (*openedRecords, error) {
 	if c.Records.Dir != "" {
 		f, err := folder.Open(c.Records.Dir)
 		if err != nil {
@@ -53,7 +55,9 @@ func openRecords(ctx context.Context, c *config.KeyService, observe func(operati
 	}}, nil
 }
 
-func storeClient(ctx context.Context, c *config.KeyService, observe func(operation, code string)) (*store.Client, error) {
+func storeClient(
+	ctx context.Context, c *config.KeyService, observe func(operation, code string),
+) (*store.Client, error) {
 	s := &c.Records.Store
 	o := store.Options{
 		Endpoint: s.Endpoint, Region: s.Region, VirtualHost: s.Addressing == "virtual", Timeout: s.Timeout,

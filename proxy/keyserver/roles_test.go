@@ -86,7 +86,8 @@ func TestWorkloadsCallTheKeyServiceByRole(t *testing.T) {
 		}
 		return out.KeyMetadata.KeyId
 	}
-	const root = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account + `:root"},"Action":"kms:*","Resource":"*"}`
+	const root = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account +
+		`:root"},"Action":"kms:*","Resource":"*"}`
 	deny := func(arn string) string {
 		return `,{"Effect":"Deny","Principal":{"AWS":"` + arn + `"},"Action":"kms:GenerateDataKey","Resource":"*"}`
 	}
@@ -311,7 +312,8 @@ roles:
 		{good, ", max_session: 20h", "roles[0].max_session"},
 		{good, ", sessions_from: today", "roles[0].sessions_from"},
 	} {
-		if err := load(s.trust, s.more); (err == nil) != (s.want == "") || err != nil && !strings.Contains(err.Error(), s.want) {
+		if err := load(s.trust, s.more); (err == nil) != (s.want == "") ||
+			err != nil && !strings.Contains(err.Error(), s.want) {
 			t.Errorf("%s%s: %v", s.trust, s.more, err)
 		}
 	}

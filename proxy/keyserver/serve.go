@@ -183,7 +183,8 @@ func (s *Site) Watch(ctx context.Context, file string, reload func()) {
 // files are those of the configuration whose callers are in force.
 func (s *Site) files() []string { return s.callers.Load().files }
 
-// Reload puts the identities, roles, issuers and the certificate of a configuration in force. Other changes wait for a restart.
+// Reload puts the identities, roles, issuers and the certificate of a configuration in force. Other changes wait for a
+// restart.
 func (s *Site) Reload(load func() (*config.KeyService, error), certificate *Certificate) {
 	c, err := load()
 	if err == nil && certificate != nil {

@@ -24,8 +24,8 @@ import (
 	"sealfront/proxy/webidentity"
 )
 
-// ServeHTTP answers requests of KMS's protocol, and at the same address calls of STS, by which roles are assumed: a form
-// that is sent to /, or a query with STS's Action and Version.
+// ServeHTTP answers requests of KMS's protocol, and at the same address calls of STS, by which roles are assumed: a
+// form that is sent to /, or a query with STS's Action and Version.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	const form = "application/x-www-form-urlencoded"
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")

@@ -81,7 +81,8 @@ func TestTokensEndUnderLoad(t *testing.T) {
 	all.Wait()
 	took := time.Since(began)
 	calls := gate.Count(c.Roots[0].Transit.Key)
-	t.Logf("%d requests in %v, %.0f a second, %d failed; %d calls of the root, %d logins, %d renewals, %d look-ups, at most "+
+	t.Logf("%d requests in %v, %.0f a second, %d failed; %d calls of the root, %d logins, %d renewals, %d look-ups, at "+
+		"most "+
 		"%d of these at once", well.Load(), took.Round(time.Millisecond), float64(well.Load())/took.Seconds(),
 		failed.Load(), calls, gate.Count("login"), gate.Count("renew-self"), gate.Count("lookup-self"), gate.MostLogins())
 	if n := gate.Count("login"); n != 1+revocations {

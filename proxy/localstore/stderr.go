@@ -11,10 +11,10 @@ import (
 	"sync/atomic"
 )
 
-// versitygw writes its errors to os.Stderr, in red, whatever its options say: also of uploads that a client gives up. So
-// the process's os.Stderr is replaced when the first store starts, and its lines go to the Report of the running one.
-// The variable stays replaced, since connections may outlive a store: who needs the real one keeps it from its start.
-// What Go itself writes when the program crashes isn't concerned: it doesn't go through the variable.
+// versitygw writes its errors to os.Stderr, in red, whatever its options say: also of uploads that a client gives up.
+// So the process's os.Stderr is replaced when the first store starts, and its lines go to the Report of the running
+// one. The variable stays replaced, since connections may outlive a store: who needs the real one keeps it from its
+// start. What Go itself writes when the program crashes isn't concerned: it doesn't go through the variable.
 
 var (
 	redirect sync.Once

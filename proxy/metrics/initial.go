@@ -10,7 +10,8 @@ var (
 		"ListObjects", "ListObjectsV2", "ListParts", "PutObject", "RenameObject", "UploadPart", "UploadPartCopy", noOperation,
 	}
 	initialCodes = []string{
-		"OK", "AccessDenied", "InternalError", "InvalidAccessKeyId", "ServiceUnavailable", "SignatureDoesNotMatch", "SlowDown",
+		"OK", "AccessDenied", "InternalError", "InvalidAccessKeyId", "ServiceUnavailable", "SignatureDoesNotMatch",
+		"SlowDown",
 	}
 
 	initialStoreOperations = []string{

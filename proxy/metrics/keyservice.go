@@ -62,5 +62,6 @@ func (m *KeyService) Audit(outcome string, n int) { m.audit.WithLabelValues(outc
 
 // Gauge adds a number that is read when the metrics are.
 func (m *KeyService) Gauge(name, help string, labels map[string]string, value func() float64) {
-	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
+	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
+		value))
 }

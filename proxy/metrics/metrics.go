@@ -119,7 +119,8 @@ func New() *Metrics {
 		Help: "By how much this replica's clock is ahead of the store's, to about a second.",
 	})
 	m.addCertificates()
-	m.Registry.MustRegister(m.requests, m.durations, m.kmsCalls, m.bucketKeys, m.evictions, m.saved, m.store, m.storeTime, m.bytes,
+	m.Registry.MustRegister(m.requests, m.durations, m.kmsCalls, m.bucketKeys, m.evictions, m.saved, m.store, m.storeTime,
+		m.bytes,
 		m.integrity, m.refusals,
 		m.shed, m.sessions, m.kmsTime, m.reloads, m.reloaded, m.audit, m.clockSkew,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -41,8 +41,8 @@ type AppendResult struct {
 // What an append costs. A stored object can't grow: it ends in its trailer, and a part that ends is sealed as ended. So
 // the store makes it anew, and each append moves
 //   - from and to the store: the last part, if it is below 5 MiB, read back and written again with what is appended,
-//     and the trailer with its padding, 112 bytes for each 5 MiB of the object and at most 1.1 MiB. So at most 6.1 MiB each way on top of what is
-//     appended, and no part is read back if pieces of at least 5 MiB are appended;
+//     and the trailer with its padding, 112 bytes for each 5 MiB of the object and at most 1.1 MiB. So at most 6.1 MiB
+//     each way on top of what is appended, and no part is read back if pieces of at least 5 MiB are appended;
 //   - inside of the store: all other parts, copied by reference, without passing the proxy. Of n appends of equal size
 //     these bytes grow with n², since the object does: appending 1 MiB a thousand times copies 0.5 TB, and 20 MiB fifty
 //     times 25 GB. A store that copies by reference moves none.

@@ -145,7 +145,8 @@ func wholeRoom(length int64) int {
 	return int(length) + crypto.TagSize + 2048
 }
 
-// wholeBodies are pools by size: of smallest, of twice that, and so on up to a segment; the last is for all larger ones.
+// wholeBodies are pools by size: of smallest, of twice that, and so on up to a segment; the last is for all larger
+// ones.
 var wholeBodies [6]sync.Pool
 
 func getWholeBody(length int64) *wholeBody {

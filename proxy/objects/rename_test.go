@@ -223,7 +223,9 @@ func TestMovesThatWereInterruptedAreEnded(t *testing.T) {
 			"the old name may not be deleted", nil, nil, on("DeleteObject", refuse(403, "AccessDenied")), small, small,
 			true,
 		},
-		{"a deletion is refused, and nothing was replaced", nil, nil, on("DeleteObject", refuse(412, "")), small, small, true},
+		{
+			"a deletion is refused, and nothing was replaced", nil, nil, on("DeleteObject", refuse(412, "")), small, small, true,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i := install(t, c.change)
@@ -261,7 +263,8 @@ func TestMovesThatWereInterruptedAreEnded(t *testing.T) {
 }
 
 // A store that has shown a wrong ETag refuses to delete the source, which still is the object that was read. A rename
-// that left it there would not be one, so it is deleted by the ETag that the store shows now, or the client hears of it.
+// that left it there would not be one, so it is deleted by the ETag that the store shows now, or the client hears of
+// it.
 func TestARenameWhoseDeletionIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		what string

@@ -71,7 +71,8 @@ func (p *Program) StoreRequests(f func()) map[string]int {
 	return cost
 }
 
-// Rest waits until nothing is at work behind answers any more, and returns how many requests the store and KMS have had.
+// Rest waits until nothing is at work behind answers any more, and returns how many requests the store and KMS have
+// had.
 func (p *Program) Rest() (store, kms int) {
 	p.T.Helper()
 	counts := func() (store, kms int) {

@@ -73,9 +73,9 @@ func StartEmbedded(t testing.TB, dir string, options ...Option) *Program {
 		"127.0.0.1:0")
 }
 
-// StartCounting is StartEmbedded of a program whose cached records of buckets and uploads don't expire, and that doesn't
-// ask store and KMS how they are: on a slow machine, tests that count requests to the store would otherwise count those,
-// too.
+// StartCounting is StartEmbedded of a program whose cached records of buckets and uploads don't expire, and that
+// doesn't ask store and KMS how they are: on a slow machine, tests that count requests to the store would otherwise
+// count those, too.
 func StartCounting(t testing.TB, dir string, options ...Option) *Program {
 	t.Helper()
 	return StartEmbedded(t, dir, append(options, RecordLife(time.Hour), HealthEvery(time.Hour))...)

@@ -1,5 +1,5 @@
-// Package roles is what a role's trust says of those who want to assume it, as far as the proxy and the key service have
-// it in common. It is pure: tokens are verified by package webidentity, and sessions sealed by package session.
+// Package roles is what a role's trust says of those who want to assume it, as far as the proxy and the key service
+// have it in common. It is pure: tokens are verified by package webidentity, and sessions sealed by package session.
 package roles
 
 import (

@@ -82,7 +82,8 @@ func TestListBucketsReadsNoRecord(t *testing.T) {
 			Name: made.Name, Directory: made.Directory, ARN: made.ARN, Region: made.Region, Created: made.Created,
 		}
 	}
-	if _, err := s.UpdateBucket(t.Context(), "b05", func(b *state.Bucket) error { b.Policy = "p"; return nil }); err != nil {
+	if _, err := s.UpdateBucket(t.Context(), "b05",
+		func(b *state.Bucket) error { b.Policy = "p"; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	cold := open(t, b, nil)

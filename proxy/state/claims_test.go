@@ -296,8 +296,8 @@ func TestSweepRemovesClaimsThatNobodyHoldsAndFinishesMoves(t *testing.T) {
 	})
 }
 
-// A move is finished at once where somebody asks for it, unless its holder is there; one that can't be finished keeps no
-// other from it, and stays.
+// A move is finished at once where somebody asks for it, unless its holder is there; one that can't be finished keeps
+// no other from it, and stays.
 func TestFinishMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := state.Open(t.Context(), newBucket(), &kms{},

@@ -35,9 +35,9 @@
 //   - A cached bucket record is used for Options.CacheLife. A deleted bucket leaves a tombstone for twice
 //     that time, so that no replica acts on the record of an earlier bucket of the same name (TestL8Tombstone).
 //
-//   - Refusals of requests read a bucket's record anew, a few times at once and then once a second, so that they rest on
-//     one that is less than a second old; buckets that don't exist likewise, and a bucket made at this replica is known
-//     to it at once (TestRefusalsReadARecordAFewTimesAndThenOnceASecond, TestARecentRecordIsNoOlderThanASecond,
+//   - Refusals of requests read a bucket's record anew, a few times at once and then once a second, so that they rest
+//     on one that is less than a second old; buckets that don't exist likewise, and a bucket made at this replica is
+//     known to it at once (TestRefusalsReadARecordAFewTimesAndThenOnceASecond, TestARecentRecordIsNoOlderThanASecond,
 //     TestAReadThatBeganLongAgoIsNotShared, TestBucketsThatDoNotExistAreReadAFewTimesAndThenOnceASecond).
 //
 //   - What is made of a bucket's policy is made once, while its record is cached

@@ -20,8 +20,9 @@ const mixedTime = 24 * time.Hour
 
 // layout is that record.
 type layout struct {
-	Format int       `json:"format"`
-	Named  time.Time `json:"named,omitzero"` // when a sweep had named all records; zero for an installation begun with them
+	Format int `json:"format"`
+	// when a sweep had named all records; zero for an installation begun with them
+	Named time.Time `json:"named,omitzero"`
 }
 
 const layoutFormat = 2

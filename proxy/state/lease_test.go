@@ -49,7 +49,8 @@ func TestOneReplicaSweeps(t *testing.T) {
 	}
 	failed := errors.New("failed")
 	b.pass(time.Hour)
-	if err := first.Sweeping(t.Context(), time.Hour, func(context.Context) error { return failed }); !errors.Is(err, failed) {
+	if err := first.Sweeping(t.Context(), time.Hour, func(context.Context) error { return failed }); !errors.Is(err,
+		failed) {
 		t.Error(err)
 	}
 	if sweep(second); swept != 3 {

@@ -28,9 +28,9 @@ func (e *ServiceKeyError) Error() string {
 // Unwrap returns KMS's error.
 func (e *ServiceKeyError) Unwrap() error { return e.Err }
 
-// CheckKey reports whether the service key opens the state key of the bucket that objects are in, as Open does. It makes
-// none where there is none yet. Its error is a ServiceKeyError, matches ErrRecord where the object isn't a state key, or
-// is the store's.
+// CheckKey reports whether the service key opens the state key of the bucket that objects are in, as Open does. It
+// makes none where there is none yet. Its error is a ServiceKeyError, matches ErrRecord where the object isn't a state
+// key, or is the store's.
 func CheckKey(ctx context.Context, objects Objects, kms KMS, serviceKey string) error {
 	key, err := readStateKey(ctx, objects, kms, serviceKey)
 	clear(key)

@@ -17,7 +17,8 @@ func TestSentRequestsAreCounted(t *testing.T) {
 		t.Errorf("%d before any", n)
 	}
 	for _, ctx := range []context.Context{ctx, derived, t.Context()} {
-		if _, err := away.Do(ctx, &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: "b", Key: "k"}); err == nil {
+		if _, err := away.Do(ctx,
+			&store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: "b", Key: "k"}); err == nil {
 			t.Error("the store can be reached")
 		}
 	}

@@ -87,8 +87,10 @@ func TestARequestEndsWithItsContext(t *testing.T) {
 		read    bool
 		most    int
 	}{
-		"an answer":             {saysNothing(until), headRequest(), false, 0},
-		"the body of an answer": {half, &store.Request{Operation: "GetObject", Method: "GET", Bucket: "b", Key: "k"}, true, 0},
+		"an answer": {saysNothing(until), headRequest(), false, 0},
+		"the body of an answer": {
+			half, &store.Request{Operation: "GetObject", Method: "GET", Bucket: "b", Key: "k"}, true, 0,
+		},
 		"the store to read": {stuffed, &store.Request{
 			Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: 64 << 20, Body: &pieces{n: 64 << 20},
 		}, false, 0},

@@ -1,5 +1,5 @@
-// Package supervisor reports to the service manager that started the program, by systemd's sd_notify protocol: datagrams
-// of NAME=VALUE lines to the socket that NOTIFY_SOCKET names.
+// Package supervisor reports to the service manager that started the program, by systemd's sd_notify protocol:
+// datagrams of NAME=VALUE lines to the socket that NOTIFY_SOCKET names.
 //
 //	start    STATUS=waiting for the store or the key service … and EXTEND_TIMEOUT_USEC=…
 //	ready    READY=1, and STATUS=…

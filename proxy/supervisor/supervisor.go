@@ -68,7 +68,8 @@ func (s *Supervisor) Stopping(status string, within time.Duration) {
 // Status shows a line about the program, as in "systemctl status".
 func (s *Supervisor) Status(status string) { s.send("", status) }
 
-// Waiting shows a line about the program while it waits, and reports that it is at work for at least the given time more.
+// Waiting shows a line about the program while it waits, and reports that it is at work for at least the given time
+// more.
 func (s *Supervisor) Waiting(status string, within time.Duration) {
 	s.send(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", within.Microseconds()), status)
 }

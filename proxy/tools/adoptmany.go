@@ -155,7 +155,8 @@ func outcomeOf(left []Finding) (outcome, why string) {
 	case unchecked == len(left):
 		return Failed, "objects of the sample could not be checked: see left, and run again"
 	case foreign > 0:
-		return Refused, fmt.Sprintf("%d objects of the sample aren't sealed: a sealed bucket holds sealed objects only", foreign)
+		return Refused,
+			fmt.Sprintf("%d objects of the sample aren't sealed: a sealed bucket holds sealed objects only", foreign)
 	}
 	return Refused, "objects of the sample don't open as this bucket's: see left"
 }
@@ -232,7 +233,8 @@ func (in *Installation) readDefault(ctx context.Context, record *state.Bucket, k
 	for _, e := range found {
 		if e.SSE == policy.SSEKMS {
 			if !p.mayBind(e.KeyARN) {
-				return refusal("its objects are sealed under " + e.KeyARN + ", which kms.allowed_keys doesn't allow: if it is the " +
+				return refusal("its objects are sealed under " + e.KeyARN +
+					", which kms.allowed_keys doesn't allow: if it is the " +
 					"bucket's key nevertheless, adopt the bucket by itself, with --arn and --kms-key")
 			}
 			record.DefaultKMS, record.DefaultKey, record.KeyAsGiven, record.BucketKey = true, e.KeyARN, e.KeyARN, e.BucketKey
@@ -246,9 +248,9 @@ func (in *Installation) readDefault(ctx context.Context, record *state.Bucket, k
 	return nil
 }
 
-// mayBind reports whether a key that envelopes name may become the bucket's. Whoever can write to the store can name any
-// key there, one of their own among them, and everything that is written afterwards would be sealed under it. So it must
-// be a key that general purpose buckets may use.
+// mayBind reports whether a key that envelopes name may become the bucket's. Whoever can write to the store can name
+// any key there, one of their own among them, and everything that is written afterwards would be sealed under it. So it
+// must be a key that general purpose buckets may use.
 func (p *place) mayBind(kmsKey string) bool {
 	general := *p.object("")
 	general.Facts.Kind = policy.General

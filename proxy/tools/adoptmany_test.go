@@ -126,7 +126,8 @@ func TestAdoptMany(t *testing.T) {
 	}
 	reports, total, err := s.adoptMany(tools.Adoptions{})
 	check("the first run", reports, total, err)
-	if r := reports[mixed]; r != nil && (len(r.Left) != 1 || r.Left[0].URI != uri(mixed, "b") || r.Left[0].Kind != "not-sealed") {
+	if r := reports[mixed]; r != nil &&
+		(len(r.Left) != 1 || r.Left[0].URI != uri(mixed, "b") || r.Left[0].Kind != "not-sealed") {
 		t.Errorf("%s: left %+v", mixed, r.Left)
 	}
 	for name, w := range want { // kept, or refused again
@@ -157,7 +158,8 @@ func TestAdoptMany(t *testing.T) {
 	for bucket, kmsKey := range map[string]string{
 		zonal: bound, later: laterKey, managed: "", keyed: key, several: other, lost: gone, mixed: "",
 	} {
-		if e := s.defaultOf(bucket); aws.ToString(e.KMSMasterKeyID) != kmsKey || (e.SSEAlgorithm == "aws:kms") != (kmsKey != "") {
+		if e := s.defaultOf(bucket); aws.ToString(e.KMSMasterKeyID) != kmsKey ||
+			(e.SSEAlgorithm == "aws:kms") != (kmsKey != "") {
 			t.Errorf("%s: %+v, want %q", bucket, e, kmsKey)
 		}
 		s.put(bucket, "new", []byte("new"))
@@ -194,7 +196,8 @@ func TestAdoptManyUnderAWrongKey(t *testing.T) {
 	s.openState()
 	reports, total, err := s.adoptMany(tools.Adoptions{Names: []string{name, general}})
 	for _, bucket := range []string{name, general} {
-		if r := reports[bucket]; !errors.Is(err, tools.ErrNotAdopted) || total.Adopted+total.Kept != 0 || r.Made || len(r.Left) != 1 {
+		if r := reports[bucket]; !errors.Is(err, tools.ErrNotAdopted) || total.Adopted+total.Kept != 0 || r.Made ||
+			len(r.Left) != 1 {
 			t.Errorf("another key service: %s: %+v, %v", bucket, r, err)
 		}
 	}
@@ -219,7 +222,8 @@ func TestAdoptManyInterrupted(t *testing.T) {
 		return false
 	}, nil)
 	reports, total, err := s.adoptMany(tools.Adoptions{Names: names})
-	if !errors.Is(err, tools.ErrNotAdopted) || total.Adopted == len(names) || total.Adopted+len(total.Failed) != len(names) {
+	if !errors.Is(err, tools.ErrNotAdopted) || total.Adopted == len(names) ||
+		total.Adopted+len(total.Failed) != len(names) {
 		t.Errorf("%+v, %v", total, err)
 	}
 	s.front.set(nil, nil)
@@ -258,7 +262,10 @@ func TestAdoptManyLooksBehindTheFirstPage(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	for _, key := range []string{"backup/k", "other"} {
-		if !slices.ContainsFunc(r.Left, func(f tools.Finding) bool { return f.URI == uri(bucket, key) && f.Kind == "not-sealed" }) {
+		if !slices.ContainsFunc(r.Left, func(f tools.Finding) bool {
+			return f.URI == uri(bucket, key) &&
+				f.Kind == "not-sealed"
+		}) {
 			t.Errorf("%s isn't in the sample: %+v", key, r.Left)
 		}
 	}
@@ -275,11 +282,13 @@ func TestAdoptManyByPrefix(t *testing.T) {
 		makeBucket(t, s.raw, name)
 	}
 	reports, _, err := s.adoptMany(tools.Adoptions{Prefix: "ours-"})
-	if names := slices.Sorted(maps.Keys(reports)); !slices.Equal(names, []string{"one", "two"}) || !errors.Is(err, tools.ErrNotAdopted) {
+	if names := slices.Sorted(maps.Keys(reports)); !slices.Equal(names, []string{"one", "two"}) ||
+		!errors.Is(err, tools.ErrNotAdopted) {
 		t.Errorf("%v, %v", names, err)
 	}
 	reports, total, err := s.adoptMany(tools.Adoptions{Prefix: "ours-", Names: []string{"three"}})
-	if r := reports["three"]; !errors.Is(err, tools.ErrNotAdopted) || r == nil || r.Why != "the store has no bucket ours-three" ||
+	if r := reports["three"]; !errors.Is(err, tools.ErrNotAdopted) || r == nil ||
+		r.Why != "the store has no bucket ours-three" ||
 		!slices.Equal(total.Refused, []string{"three"}) {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -289,7 +298,8 @@ func TestAdoptManyByPrefix(t *testing.T) {
 		}
 		return r.URL.Path == "/"
 	}, nil)
-	if _, total, err := s.adoptMany(tools.Adoptions{}); err == nil || total != nil || !strings.Contains(err.Error(), "list the store's buckets") {
+	if _, total, err := s.adoptMany(tools.Adoptions{}); err == nil || total != nil ||
+		!strings.Contains(err.Error(), "list the store's buckets") {
 		t.Errorf("a store that lists no buckets: %+v, %v", total, err)
 	}
 }

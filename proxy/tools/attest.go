@@ -82,9 +82,9 @@ type attest struct {
 }
 
 // Attest scans all that the store's bucket holds below the target, through the store's eyes, and writes a signed
-// statement: see package attestation. It returns ErrNotClean with the statement when that has findings or nothing opened.
-// Nothing in the store is changed, except that three small objects are put into the state bucket and removed, to find out
-// how the store lists. A scan that is cut off is continued by the same call.
+// statement: see package attestation. It returns ErrNotClean with the statement when that has findings or nothing
+// opened. Nothing in the store is changed, except that three small objects are put into the state bucket and removed,
+// to find out how the store lists. A scan that is cut off is continued by the same call.
 func (in *Installation) Attest(ctx context.Context, t Target, o AttestOptions) (_ *Attested, err error) {
 	if o.Sample < 0 {
 		return nil, fmt.Errorf("%w: the sample must not be negative", ErrUsage)
@@ -140,9 +140,10 @@ func (a *attest) findPlace(ctx context.Context) (err error) {
 		policy.Bucket{Name: a.t.Bucket, Kind: policy.KindOf(a.t.Bucket)},
 		&state.Bucket{Name: a.t.Bucket, StoreName: a.o.StoreBucket},
 	}
-	a.notes = append(a.notes, "KMS could not be reached when the scan began. The bucket's record, which KMS keys it allows, "+
-		"and the records of its uploads were not read, no envelope was opened, and the statement is not signed: its key is "+
-		"derived from a key that KMS opens")
+	a.notes = append(a.notes,
+		"KMS could not be reached when the scan began. The bucket's record, which KMS keys it allows, "+
+			"and the records of its uploads were not read, no envelope was opened, and the statement is not signed: its key is "+
+			"derived from a key that KMS opens")
 	return nil
 }
 
@@ -348,8 +349,9 @@ func notProven(mode string) []string {
 		"Whoever can have KMS open the state key, as the proxy can, can sign a statement",
 	}
 	if mode == attestation.Sampled {
-		limits = append(limits, "Of objects outside of the sample nothing but metadata and end was read: an object that has a "+
-			"true envelope and a true end, and other bytes between, isn't found out unless it is drawn")
+		limits = append(limits,
+			"Of objects outside of the sample nothing but metadata and end was read: an object that has a "+
+				"true envelope and a true end, and other bytes between, isn't found out unless it is drawn")
 	}
 	return limits
 }

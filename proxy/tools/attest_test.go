@@ -144,9 +144,11 @@ func (s *site) putMany(bucket string, n int) {
 	workers.Wait()
 }
 
-// olderVersions has the front answer ListObjectVersions for a bucket whose store has no versions, with one older version
-// of a key, which is given.
-func (s *site) olderVersions(bucket, key, version string, old *stored) func(w http.ResponseWriter, r *http.Request) bool {
+// olderVersions has the front answer ListObjectVersions for a bucket whose store has no versions, with one older
+// version of a key, which is given.
+func (s *site) olderVersions(
+	bucket, key, version string, old *stored,
+) func(w http.ResponseWriter, r *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		q := r.URL.Query()
 		switch {
@@ -177,7 +179,8 @@ func (s *site) olderVersions(bucket, key, version string, old *stored) func(w ht
 		if err != nil {
 			s.t.Error(err)
 		}
-		fmt.Fprintf(w, "<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>%v</IsTruncated>%s</ListVersionsResult>",
+		fmt.Fprintf(w,
+			"<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>%v</IsTruncated>%s</ListVersionsResult>",
 			more, page.String())
 		return true
 	}

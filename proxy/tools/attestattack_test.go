@@ -56,7 +56,8 @@ func TestAttestWithoutKMSSaysThatNothingOpened(t *testing.T) {
 	if _, err := s.attestBy(away, tools.Target{Bucket: bucket}, tools.AttestOptions{Dir: dir, Sample: 5}); err == nil {
 		t.Error("it passes")
 	}
-	if st := checkAttested(t, s, dir); st.Verdict != attestation.NothingOpened || st.Opening.Refused[0].Answer != "KMS did not answer" {
+	if st := checkAttested(t, s, dir); st.Verdict != attestation.NothingOpened ||
+		st.Opening.Refused[0].Answer != "KMS did not answer" {
 		t.Errorf("%s %+v", st.Verdict, st.Opening)
 	}
 
@@ -125,7 +126,8 @@ func TestAFullScanFindsWhatLiesBetween(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	full := filepath.Join(t.TempDir(), "full")
-	if _, err := s.attest(bucket, tools.AttestOptions{Dir: full, Sample: 3, Full: true}); !errors.Is(err, tools.ErrNotClean) {
+	if _, err := s.attest(bucket, tools.AttestOptions{Dir: full, Sample: 3, Full: true}); !errors.Is(err,
+		tools.ErrNotClean) {
 		t.Error(err)
 	}
 	st := checkAttested(t, s, full)
@@ -179,7 +181,8 @@ func TestWhatChangesDuringTheScanIsNoFinding(t *testing.T) {
 // listing, and the object is looked at.
 func TestAStoreThatLosesNamesBetweenPages(t *testing.T) {
 	t.Parallel()
-	for _, lost := range []int{999, 1000, 612} { // at the end of a page, at the beginning of one, and for the second listing
+	// at the end of a page, at the beginning of one, and for the second listing
+	for _, lost := range []int{999, 1000, 612} {
 		s := newSite(t)
 		bucket, _ := s.directoryBucket("lost")
 		s.putMany(bucket, 1100)
@@ -244,7 +247,8 @@ func TestAStoreThatGivesOtherBytesTheSecondTime(t *testing.T) {
 			r.Body = io.NopCloser(bytes.NewReader(bytes.Repeat([]byte("secret!"), len(body))[:len(body)]))
 		})
 		dir := filepath.Join(t.TempDir(), "scan")
-		if _, err := s.attest(bucket, tools.AttestOptions{Dir: dir, Sample: 1, Full: full}); !errors.Is(err, tools.ErrNotClean) {
+		if _, err := s.attest(bucket, tools.AttestOptions{Dir: dir, Sample: 1, Full: full}); !errors.Is(err,
+			tools.ErrNotClean) {
 			t.Error(err)
 		}
 		st := checkAttested(t, s, dir)
@@ -413,7 +417,8 @@ func TestAttestNamesWhatAListingCanNotShow(t *testing.T) {
 	in := memory.installation()
 	in.Abilities.Names.Characters = 0
 	dir = filepath.Join(t.TempDir(), "garbled")
-	if _, err := memory.attestBy(in, tools.Target{Bucket: garbled}, tools.AttestOptions{Dir: dir}); !errors.Is(err, tools.ErrNotClean) {
+	if _, err := memory.attestBy(in, tools.Target{Bucket: garbled}, tools.AttestOptions{Dir: dir}); !errors.Is(err,
+		tools.ErrNotClean) {
 		t.Error(err)
 	}
 	memory.wantKinds(checkAttested(t, memory, dir), map[string]string{

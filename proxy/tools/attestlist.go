@@ -37,8 +37,9 @@ type attestList struct {
 // openList begins the list of a scan in its directory, or continues one that was cut off.
 func openList(dir string, header attestation.Header, now time.Time) (*attestList, error) {
 	if _, err := os.Stat(filepath.Join(dir, statementFile)); !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.Join(fmt.Errorf("%w: %s holds a statement already: name another directory by --out", ErrUsage, dir),
-			err)
+		return nil,
+			errors.Join(fmt.Errorf("%w: %s holds a statement already: name another directory by --out", ErrUsage, dir),
+				err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of the statement: %w", err)

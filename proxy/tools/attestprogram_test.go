@@ -51,9 +51,9 @@ func ofAdmin(t *testing.T, p *proxytest.Program, path string) string {
 	return string(text)
 }
 
-// A statement of the command is chained into the audit log of the replica that runs: it names where the chain stood, and
-// the chain goes on with its SHA-256. The admin address shows the key that verifies it; what isn't a statement of the
-// installation is not noted. With KMS away the command says that nothing opened.
+// A statement of the command is chained into the audit log of the replica that runs: it names where the chain stood,
+// and the chain goes on with its SHA-256. The admin address shows the key that verifies it; what isn't a statement of
+// the installation is not noted. With KMS away the command says that nothing opened.
 func TestTheCommandsStatementIsInTheAuditLog(t *testing.T) {
 	t.Parallel()
 	endpoint, err := proxytest.SharedStore()
@@ -86,7 +86,8 @@ log: {audit: {file: %q}}
 	admin := []string{"--admin", p.Env["SEALFRONT_ADMIN"]}
 
 	stdout, stderr, status := attest("one", append(admin, "--sample", "7", "--json")...)
-	if status != 0 || !strings.Contains(stdout, `"verdict":"clean"`) || !strings.Contains(stderr, "opened 0 of the 7 objects") {
+	if status != 0 || !strings.Contains(stdout, `"verdict":"clean"`) ||
+		!strings.Contains(stderr, "opened 0 of the 7 objects") {
 		t.Fatalf("status %d\n%s\n%s", status, stdout, stderr)
 	}
 	public, shown := publicKey(t, p)
@@ -138,17 +139,20 @@ log: {audit: {file: %q}}
 		t.Errorf("status %d %s%s", status, stdout, stderr)
 	}
 	forged := filepath.Join(dir, "forged.json")
-	if err := os.WriteFile(forged, bytes.Replace(line, []byte(`"current":20`), []byte(`"current":21`), 1), 0o600); err != nil {
+	if err := os.WriteFile(forged, bytes.Replace(line, []byte(`"current":20`), []byte(`"current":21`), 1),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, stderr, status := record(forged, admin...); status != 1 || !strings.Contains(stderr, "400") || noted() != 2 {
 		t.Errorf("a forged one: status %d %s", status, stderr)
 	}
-	if _, stderr, status := record(filepath.Join(dir, "none"), admin...); status != 1 || !strings.Contains(stderr, "read the statement") {
+	if _, stderr, status := record(filepath.Join(dir, "none"), admin...); status != 1 ||
+		!strings.Contains(stderr, "read the statement") {
 		t.Errorf("none: status %d %s", status, stderr)
 	}
 	stdout, stderr, status = attest("two", "--full", "--admin", "http://"+proxytest.Loopback(t))
-	if status != 1 || !strings.Contains(stderr, "is not in the audit log") || !strings.Contains(stderr, "sealfront attest record") {
+	if status != 1 || !strings.Contains(stderr, "is not in the audit log") ||
+		!strings.Contains(stderr, "sealfront attest record") {
 		t.Errorf("nobody there: status %d %s%s", status, stdout, stderr)
 	}
 	if _, stderr, status := record(filepath.Join(dir, "two", "statement.json"), admin...); status != 0 || noted() != 3 {
@@ -159,13 +163,15 @@ log: {audit: {file: %q}}
 			t.Errorf("%q: status %d %s", bad, status, stderr)
 		}
 	}
-	if _, stderr, status := attest("two", admin...); status != 2 || !strings.Contains(stderr, "holds a statement already") {
+	if _, stderr, status := attest("two", admin...); status != 2 ||
+		!strings.Contains(stderr, "holds a statement already") {
 		t.Errorf("twice: status %d %s", status, stderr)
 	}
 
 	k.Set("", proxytest.KMSResets)
 	stdout, stderr, status = attest("away", append(admin, "--sample", "5")...)
-	if status != 1 || !strings.Contains(stderr, "KMS is away") || !strings.Contains(stderr, "Nothing opened: of 20 objects") {
+	if status != 1 || !strings.Contains(stderr, "KMS is away") ||
+		!strings.Contains(stderr, "Nothing opened: of 20 objects") {
 		t.Errorf("KMS is away: status %d\n%s\n%s", status, stdout, stderr)
 	}
 	away, err := os.ReadFile(filepath.Join(dir, "away", "statement.json"))
@@ -240,7 +246,8 @@ func TestAttestOnRealStores(t *testing.T) {
 			}
 			c := newStatementChecker(t, public)
 			c.access, c.secret = place.AccessKey, place.SecretKey
-			out, err := c.run(filepath.Join(dir, "statement.json"), filepath.Join(dir, "objects.jsonl"), "--endpoint", place.Endpoint)
+			out, err := c.run(filepath.Join(dir, "statement.json"), filepath.Join(dir, "objects.jsonl"), "--endpoint",
+				place.Endpoint)
 			if err != nil || !strings.Contains(out, "65 of the sample have the statement's bytes, 0 have changed since") {
 				t.Errorf("%v\n%s", err, out)
 			}

@@ -89,7 +89,8 @@ func TestThePythonVerifierAgrees(t *testing.T) {
 	out, err := c.run(statement, list, "--endpoint", s.front.url)
 	line, readErr := os.ReadFile(statement)
 	if err != nil || readErr != nil || !strings.Contains(out, "the statement is right; its verdict is findings") ||
-		!strings.Contains(out, attestation.Sum(line)) || !strings.Contains(out, "200 of the sample have the statement's bytes, 0") {
+		!strings.Contains(out, attestation.Sum(line)) ||
+		!strings.Contains(out, "200 of the sample have the statement's bytes, 0") {
 		t.Fatalf("%v %v\n%s", err, readErr, out)
 	}
 	for _, f := range st.Findings {
@@ -155,7 +156,8 @@ func TestThePythonVerifierAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.wrong("a changed list", "isn't the one", statement, write(bytes.Replace(text, []byte(`"opened":true`), []byte(`"opened":null`), 1)))
+	c.wrong("a changed list", "isn't the one", statement,
+		write(bytes.Replace(text, []byte(`"opened":true`), []byte(`"opened":null`), 1)))
 
 	// The store afterwards.
 	sampled := slices.IndexFunc(st.Sample, func(r attestation.Row) bool { return r.Opened && r.Stored > 300 })
@@ -167,7 +169,8 @@ func TestThePythonVerifierAgrees(t *testing.T) {
 			r.Body = io.NopCloser(bytes.NewReader(bytes.Repeat([]byte("x"), len(o.body))))
 		}
 	})
-	c.wrong("other bytes", "bytes aren't those of the statement", statement, list, "--endpoint", s.front.url, "--bucket", bucket)
+	c.wrong("other bytes", "bytes aren't those of the statement", statement, list, "--endpoint", s.front.url, "--bucket",
+		bucket)
 	s.front.set(before, func(r *http.Response) {
 		if strings.HasSuffix(r.Request.URL.Path, "/"+name) {
 			r.Header.Set("x-amz-meta-sealfront", s.stored(bucket, "whole/small").metadata[envelope])
@@ -176,7 +179,8 @@ func TestThePythonVerifierAgrees(t *testing.T) {
 	c.wrong("another envelope", "envelope isn't the one", statement, list, "--endpoint", s.front.url)
 	s.front.set(before, nil)
 	s.put(bucket, name, []byte("new"))
-	if out, err := c.run(statement, list, "--endpoint", s.front.url); err != nil || !strings.Contains(out, "1 have changed since") {
+	if out, err := c.run(statement, list, "--endpoint", s.front.url); err != nil ||
+		!strings.Contains(out, "1 have changed since") {
 		t.Errorf("an overwritten object: %v %s", err, out)
 	}
 }
@@ -200,7 +204,8 @@ func TestThePythonVerifierReadsAFolderAndTheListing(t *testing.T) {
 		t.Fatal(err)
 	}
 	statement, list := filepath.Join(dir, "statement.json"), filepath.Join(dir, "objects.jsonl")
-	if out, err := c.run(statement, list, "--folder", folder); err != nil || !strings.Contains(out, "3 of the sample have") ||
+	if out, err := c.run(statement, list, "--folder", folder); err != nil ||
+		!strings.Contains(out, "3 of the sample have") ||
 		!strings.Contains(out, "its verdict is clean") {
 		t.Errorf("%v %s", err, out)
 	}

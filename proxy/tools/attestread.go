@@ -66,7 +66,8 @@ const (
 	noAnswer = "KMS did not answer"
 )
 
-// A scan of millions of objects shall not fail by one answer that didn't come, nor wait for each object where none comes.
+// A scan of millions of objects shall not fail by one answer that didn't come, nor wait for each object where none
+// comes.
 const (
 	triesOfObject = 3
 	pausesOfScan  = 100
@@ -138,8 +139,8 @@ func (a *attestReader) readOnce(ctx context.Context, e entry, seen string, whole
 }
 
 // readAgain reads an object with findings once more: some stores answer with the metadata of an object and the bytes of
-// one that has just replaced it. What isn't found again is no finding, unless the object is the same: then the store has
-// two contents of it.
+// one that has just replaced it. What isn't found again is no finding, unless the object is the same: then the store
+// has two contents of it.
 func (a *attestReader) readAgain(
 	ctx context.Context, e entry, first *attestation.Row, whole bool,
 ) (*attestation.Row, error) {
@@ -256,7 +257,8 @@ func (a *attestReader) unopened(ctx context.Context, row *attestation.Row, err e
 	d, isDamage := errors.AsType[*Damage](err)
 	_, ofStore := asFault(err)
 	switch {
-	case ctx.Err() != nil, errors.Is(err, errGone), errors.Is(err, errReplaced), errors.Is(err, store.ErrUnavailable), ofStore:
+	case ctx.Err() != nil, errors.Is(err, errGone), errors.Is(err, errReplaced), errors.Is(err, store.ErrUnavailable),
+		ofStore:
 		return err
 	case !isDamage:
 		row.Unopened = kmsAnswer(err)
@@ -336,7 +338,8 @@ func (u *unsealed) plain() string {
 	return u.structure
 }
 
-// judgedOf is up to where the bytes of an object are judged: without padding and trailer, if it has them; negative: all.
+// judgedOf is up to where the bytes of an object are judged: without padding and trailer, if it has them; negative:
+// all.
 func judgedOf(row *attestation.Row) int64 {
 	plain, ok := crypto.PlainLength(row.Stored)
 	switch {

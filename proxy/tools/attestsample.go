@@ -44,8 +44,8 @@ func (a *attest) readSample(ctx context.Context) error {
 	})
 }
 
-// readTwice reads an object of the sample whole, tries to open it without KMS, and reads it once more: its bytes must be
-// the same as long as its ETag is.
+// readTwice reads an object of the sample whole, tries to open it without KMS, and reads it once more: its bytes must
+// be the same as long as its ETag is.
 func (a *attest) readTwice(ctx context.Context, e entry, before *attestation.Row) (*attestation.Row, error) {
 	row, err := a.look(ctx, e, attestation.OfSample, true)
 	if err != nil || row.Gone || row.SHA256 == "" {

@@ -18,13 +18,13 @@ const (
 	shownMarker          // a delete marker
 )
 
-// secondPage is how many names the second listing by ListObjectsV2 requests at a time: pages end elsewhere than those of
-// the first, so that what gets lost between pages is seen.
+// secondPage is how many names the second listing by ListObjectsV2 requests at a time: pages end elsewhere than those
+// of the first, so that what gets lost between pages is seen.
 const secondPage = 613
 
-// A secondListing compares another listing of a bucket with the rows of the first: by ListObjectVersions where the store
-// has it, otherwise by ListObjectsV2 with other pages. Its entries are the names that only one of them shows, older
-// versions and delete markers.
+// A secondListing compares another listing of a bucket with the rows of the first: by ListObjectVersions where the
+// store has it, otherwise by ListObjectsV2 with other pages. Its entries are the names that only one of them shows,
+// older versions and delete markers.
 type secondListing struct {
 	a        *attest
 	versions *store.Lister // nil: the store has none
@@ -69,8 +69,8 @@ func (a *attest) versionLister(ctx context.Context) (*store.Lister, error) {
 	return l, err
 }
 
-// unsupported is the store's refusal of a request that it doesn't know; nil for other errors. One that it doesn't permit
-// is no such refusal: what isn't seen for that is never taken for not being there.
+// unsupported is the store's refusal of a request that it doesn't know; nil for other errors. One that it doesn't
+// permit is no such refusal: what isn't seen for that is never taken for not being there.
 func unsupported(err error) *store.Fault {
 	f, ok := asFault(err)
 	if !ok || !notSupported(err) || f.Status == http.StatusForbidden || f.Status == http.StatusUnauthorized {

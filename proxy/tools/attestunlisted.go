@@ -127,7 +127,8 @@ func (a *attest) lookAtUpload(ctx context.Context, u *storeUpload) error {
 		row.Modified = &u.initiated
 	}
 	for marker := 0; ; {
-		query := store.AppendQuery(store.AppendQuery("part-number-marker="+strconv.Itoa(marker), "uploadId", u.id), "max-parts",
+		query := store.AppendQuery(store.AppendQuery("part-number-marker="+strconv.Itoa(marker), "uploadId", u.id),
+			"max-parts",
 			"1000")
 		r := &store.Request{Operation: "ListParts", Method: "GET", Bucket: a.record.StoreName, Key: u.key, Query: query}
 		var page struct {
@@ -156,8 +157,10 @@ func (a *attest) lookAtUpload(ctx context.Context, u *storeUpload) error {
 		marker = page.NextPartNumberMarker
 	}
 	if !u.recorded && !a.blind && a.old(u.initiated) {
-		a.found(row, attestation.UnknownUpload, "an upload with %d parts of %d bytes that no record of the proxy knows, begun "+
-			"%s: by something else, or by a copy that was cut off", row.Parts, row.Stored, u.initiated.UTC().Format(time.RFC3339))
+		a.found(row, attestation.UnknownUpload,
+			"an upload with %d parts of %d bytes that no record of the proxy knows, begun "+
+				"%s: by something else, or by a copy that was cut off", row.Parts, row.Stored,
+			u.initiated.UTC().Format(time.RFC3339))
 		row.Findings[len(row.Findings)-1].Upload = u.id
 	}
 	return a.add(row)
@@ -180,8 +183,8 @@ func (o WalkOptions) report() WalkOptions {
 	return o
 }
 
-// lookAtStashes looks for sealed bytes of the bucket's objects in the state bucket that belong to no upload in progress,
-// and finds out whether the store lists objects below other objects.
+// lookAtStashes looks for sealed bytes of the bucket's objects in the state bucket that belong to no upload in
+// progress, and finds out whether the store lists objects below other objects.
 func (a *attest) lookAtStashes(ctx context.Context) error {
 	if a.in.State == nil {
 		return nil
@@ -202,7 +205,8 @@ func (a *attest) lookAtStashes(ctx context.Context) error {
 		modified := s.Modified
 		row := &attestation.Row{Seen: attestation.Left, Key: s.Name, Modified: &modified, Stored: s.Size}
 		row.Findings = []attestation.Finding{attestation.NewFinding(attestation.Leftover,
-			Target{a.in.StateBucket, s.Name}.URI(), "%d bytes of a part or of an object on its way, in the state bucket where no "+
+			Target{a.in.StateBucket, s.Name}.URI(),
+			"%d bytes of a part or of an object on its way, in the state bucket where no "+
 				"client's listing shows them, and no upload in progress that they belong to", s.Size)}
 		return a.add(row)
 	})

@@ -14,9 +14,9 @@
 //     (TestOutagesAreNoDamage).
 //   - Rewrap replaces each object in one conditional step under its claim: it has the old envelope or the new one, over
 //     the same bytes (TestRewrapOnEachKindOfStore).
-//   - A bucket's record is made again only once a sample of its objects has opened under it, and never replaced. What it
-//     says is given, or shown by all of the sample; a KMS key that the store alone names must be one that general purpose
-//     buckets may use (TestAdopt, TestAdoptMany, TestAdoptManyUnderAWrongKey, TestAdoptManyInterrupted).
+//   - A bucket's record is made again only once a sample of its objects has opened under it, and never replaced. What
+//     it says is given, or shown by all of the sample; a KMS key that the store alone names must be one that general
+//     purpose buckets may use (TestAdopt, TestAdoptMany, TestAdoptManyUnderAWrongKey, TestAdoptManyInterrupted).
 //   - Migrate only reads its source, replaces nothing, and makes each object in one conditional step
 //     (TestMigrateReplacesNothing, TestMigrateUnderFaults; killed: TestMigrateKilledAndResumed in package main).
 //   - Attest names what isn't a sealed object of the bucket at its place, and nothing else

@@ -44,8 +44,8 @@ func (in *Installation) list(bucket string) *bucketList {
 	return l
 }
 
-// countable implements pager. A store of directory buckets lists all names at once, and the walk's own listing knows the
-// total as soon.
+// countable implements pager. A store of directory buckets lists all names at once, and the walk's own listing knows
+// the total as soon.
 func (l *bucketList) countable() bool { return l.names.Ask != nil }
 
 // maxPage bounds a page of 1,000 names of up to 1,024 bytes, three times that when encoded.

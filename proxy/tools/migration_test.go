@@ -129,7 +129,8 @@ func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 	for key, body := range bodies {
 		mustRead(t, s.client, directory, "a/"+key, body)
 	}
-	got, want := proxytest.ViewOf(t, s.client, directory, "a/parts composite"), proxytest.ViewOf(t, s.raw, source, "parts composite")
+	got, want := proxytest.ViewOf(t, s.client, directory, "a/parts composite"), proxytest.ViewOf(t, s.raw, source,
+		"parts composite")
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("in a directory bucket\n%+v, was\n%+v", got, want)
 	}

@@ -79,9 +79,9 @@ type Ledger struct {
 	previous string
 }
 
-// OpenLedger reads the signing key, PKCS #8 in PEM, which it makes with mode 0600 if the file is missing, next to a file
-// .pub with the public one; and checks the receipts that there are. A file that ends within a line, or a receipt of
-// another key or with another hash, is an error: a chain isn't continued over a gap.
+// OpenLedger reads the signing key, PKCS #8 in PEM, which it makes with mode 0600 if the file is missing, next to a
+// file .pub with the public one; and checks the receipts that there are. A file that ends within a line, or a receipt
+// of another key or with another hash, is an error: a chain isn't continued over a gap.
 func OpenLedger(path, keyFile string) (*Ledger, error) {
 	key, err := signingKey(keyFile)
 	if err != nil {

@@ -68,7 +68,8 @@ func TestReceiptsAreAChain(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if l, err := tools.OpenLedger(filepath.Join(dir, "none", "receipts"), filepath.Join(dir, "new")); err == nil || l != nil {
+	if l, err := tools.OpenLedger(filepath.Join(dir, "none", "receipts"), filepath.Join(dir, "new")); err == nil ||
+		l != nil {
 		t.Error("in a folder that doesn't exist")
 	}
 }

@@ -65,7 +65,9 @@ func TestShardsAreRead(t *testing.T) {
 			t.Errorf("%s: %+v, %v", text, s, err)
 		}
 	}
-	for _, text := range []string{"", "1", "0/4", "5/4", "-1/4", "1/0", "1/-4", "a/4", "1/b", "1/4/2", "1/1000001", " 1/4"} {
+	for _, text := range []string{
+		"", "1", "0/4", "5/4", "-1/4", "1/0", "1/-4", "a/4", "1/b", "1/4/2", "1/1000001", " 1/4",
+	} {
 		if s, err := tools.ParseShard(text); !errors.Is(err, tools.ErrUsage) ||
 			!strings.Contains(err.Error(), "1/4 to 4/4 for four") {
 			t.Errorf("%q: %+v, %v", text, s, err)

@@ -87,8 +87,8 @@ type task struct {
 	done bool
 }
 
-// maxWaiting bounds how many entries that are done wait for one before them, which may take hours, until the journal can
-// record them.
+// maxWaiting bounds how many entries that are done wait for one before them, which may take hours, until the journal
+// can record them.
 const maxWaiting = 4000
 
 // listedAtOnce is how many objects are listed by one request.

@@ -148,11 +148,13 @@ func TestARequestIsTracedWithWhatItCost(t *testing.T) {
 	if span.TraceID() != "0af7651916cd43dd8448eb211c80319c" {
 		t.Errorf("trace %s", span.TraceID())
 	}
-	a, err := tr.Store(fakeStore{}, "http://store.example:7070").Do(ctx, &store.Request{Operation: "GetObject", Bucket: "b", Key: "secret-key"})
+	a, err := tr.Store(fakeStore{}, "http://store.example:7070").Do(ctx,
+		&store.Request{Operation: "GetObject", Bucket: "b", Key: "secret-key"})
 	if err != nil || a.Status != 206 {
 		t.Errorf("%+v, %v", a, err)
 	}
-	if err := tr.Store(fakeStore{errAway}, "http://store.example:7070").CreateBucket(ctx, "new", true); !errors.Is(err, errAway) {
+	if err := tr.Store(fakeStore{errAway}, "http://store.example:7070").CreateBucket(ctx, "new", true); !errors.Is(err,
+		errAway) {
 		t.Errorf("%v", err)
 	}
 	span.End(gateway.SpanEnd{
@@ -318,7 +320,8 @@ func TestErrorsHaveTypes(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 	hangs := fmt.Errorf("%w: %w", store.ErrUnavailable, store.ErrHangs)
-	if _, err := tr.Store(fakeStore{hangs}, "").Do(t.Context(), &store.Request{Operation: "PutObject"}); !errors.Is(err, hangs) {
+	if _, err := tr.Store(fakeStore{hangs}, "").Do(t.Context(), &store.Request{Operation: "PutObject"}); !errors.Is(err,
+		hangs) {
 		t.Error(err)
 	}
 	refused := &store.Fault{Operation: "CreateBucket", Status: 409}
@@ -326,7 +329,8 @@ func TestErrorsHaveTypes(t *testing.T) {
 		t.Error(err)
 	}
 	for call, err := range map[string]error{
-		"GenerateDataKey": namedError("DisabledException"), "Decrypt": context.DeadlineExceeded, "DescribeKey": context.Canceled,
+		"GenerateDataKey": namedError("DisabledException"), "Decrypt": context.DeadlineExceeded,
+		"DescribeKey": context.Canceled,
 	} {
 		k := tr.KMS(fakeKMS{err}, "")
 		switch call {
@@ -344,7 +348,8 @@ func TestErrorsHaveTypes(t *testing.T) {
 		"KMS GenerateDataKey": "DisabledException", "KMS Decrypt": "timeout", "KMS DescribeKey": "canceled",
 	} {
 		span := c.span(t, name)
-		if got := value(span.Attributes, "error.type"); got != want || span.Status.GetCode() != tracepb.Status_STATUS_CODE_ERROR {
+		if got := value(span.Attributes, "error.type"); got != want ||
+			span.Status.GetCode() != tracepb.Status_STATUS_CODE_ERROR {
 			t.Errorf("%s: %q, want %q; %v", name, got, want, span.Status)
 		}
 	}

@@ -40,8 +40,8 @@ func (v *Vault) NewKey(t testing.TB) string {
 	return name
 }
 
-// AppRole enables AppRole with the role "kms", whose tokens have the policy "kms" and these further settings, and returns
-// how to log in.
+// AppRole enables AppRole with the role "kms", whose tokens have the policy "kms" and these further settings, and
+// returns how to log in.
 func (v *Vault) AppRole(t testing.TB, settings string) (roleID, secretID string) {
 	t.Helper()
 	if status, _ := v.Try(t, "GET", "sys/auth/approle/tune", ""); status != http.StatusOK {

@@ -120,7 +120,10 @@ func TestWhatAnOperatorCanMendIsNoDamage(t *testing.T) {
 	}{
 		{
 			"permission denied", "policy must allow update on transit/datakey/plaintext/root",
-			func() { c.SetPolicy(t, `path "transit/keys/*" { capabilities = ["read"] }`) }, func() { c.SetPolicy(t, roottest.Policy) },
+			func() { c.SetPolicy(t, `path "transit/keys/*" { capabilities = ["read"] }`) }, func() {
+				c.SetPolicy(t,
+					roottest.Policy)
+			},
 		},
 		{
 			"the key deleted", "doesn't exist in transit",

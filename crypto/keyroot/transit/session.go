@@ -10,8 +10,8 @@ import (
 )
 
 // A session has a token ready. Its one goroutine alone logs in, renews and looks tokens up, one after the other:
-// however many calls wait or are refused, the server sees one login at a time. What the goroutine finds out is published in the
-// fields under mu; whoever waits is woken by changed.
+// however many calls wait or are refused, the server sees one login at a time. What the goroutine finds out is
+// published in the fields under mu; whoever waits is woken by changed.
 type session struct {
 	authority authority
 	warn      func(string)
