@@ -248,5 +248,5 @@ func (c *check) absent(bucket, key string) {
 	}
 }
 
-// without reports whether the endpoint lacks something, as the settings say.
+// without reports whether the endpoint is without something, as the settings say.
 func (c *check) without(what string) bool { return slices.Contains(strings.Split(c.lacks, ","), what) }

@@ -30,7 +30,7 @@ type settings struct {
 	text     string // a template of a site
 }
 
-// A site is what a program has to be told of the proxy.
+// A site is what a program has to know of the proxy.
 type site struct {
 	Endpoint, Host, Port, Bucket, AccessKey, Secret, CA, Region string
 	Domain                                                      string // of names of buckets, with the port
@@ -53,7 +53,7 @@ func (s *settings) render(at site) string {
 	return out.String()
 }
 
-// credentials are how programs with an AWS SDK are told who they are.
+// credentials are the identity of programs with an AWS SDK.
 const sdkCredentials = `
 export AWS_ACCESS_KEY_ID={{.AccessKey}} AWS_SECRET_ACCESS_KEY={{.Secret}}
 export AWS_REGION={{.Region}} AWS_DEFAULT_REGION={{.Region}}
@@ -84,7 +84,7 @@ func TestProgramsAreWhole(t *testing.T) {
 		}
 		if d := p.drill; d != nil &&
 			(d.version == "" || d.write == "" || d.destroy == "" || d.restore == "" || d.compare == "") {
-			t.Errorf("%s: its drill lacks a step", p.name)
+			t.Errorf("%s: its drill has no such step", p.name)
 		}
 	}
 }

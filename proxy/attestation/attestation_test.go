@@ -330,7 +330,7 @@ func TestTheSampleIsDrawnByTheSeed(t *testing.T) {
 	}
 }
 
-// Numbers are those of the rows; findings beyond the first thousand are counted, and bucket keys are told apart.
+// Numbers are those of the rows; findings beyond the first thousand are counted, and bucket keys are distinguished.
 func TestTheTallyCounts(t *testing.T) {
 	t.Parallel()
 	s := newScan(4, 0)

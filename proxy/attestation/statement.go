@@ -143,7 +143,7 @@ var remedies = map[string]string{
 	Unopened: "enable the KMS key, or give the installation the right to use it, and scan again: nothing is said of " +
 		"what these objects hold",
 	OpensWithoutKMS: "report this as a fault of Sealfront at once: an object must never open without KMS",
-	UnknownUpload:   "abort it in the store if no copy or append of a large object is under way; nobody can read its parts",
+	UnknownUpload:   "abort it in the store if no copy or append of a large object is in progress; nobody can read its parts",
 	Leftover: "a replica that runs removes it a day after it was made; otherwise look into the log for what keeps it " +
 		"from that",
 	Unchecked:      "repeat the scan when store and KMS answer",

@@ -109,7 +109,7 @@ type Store struct {
 // Memory is the store of kind memory, for load tests: S3 in the program's own memory, empty at each start, with the
 // faults that a client should be able to stand. They begin when the program is ready.
 type Memory struct {
-	// MaxBytes bounds the memory of stored objects and of bodies under way; default 1 GiB, at least 16 MiB. A request
+	// MaxBytes bounds the memory of stored objects and of bodies in flight; default 1 GiB, at least 16 MiB. A request
 	// beyond it is answered 503 ServiceUnavailable.
 	MaxBytes Bytes   `yaml:"max_bytes"`
 	Latency  Latency `yaml:"latency"`
@@ -203,7 +203,7 @@ type Statement struct {
 // them follow a reload; open connections keep their timeouts.
 type Limits struct {
 	Connections int `yaml:"connections"` // open at once; further ones are closed
-	// Requests is how many may be under way at once, of all identities. Default 0: as many as Memory has room for.
+	// Requests is how many may be in flight at once, of all identities. Default 0: as many as Memory has room for.
 	Requests int `yaml:"requests"`
 	// Memory is what the process may use. Default 0: GOMEMLIMIT, otherwise nine tenths of the control group's limit, if
 	// there is one. Nine tenths of it in live objects: new requests get SlowDown until it is less. Documents in
@@ -211,7 +211,7 @@ type Limits struct {
 	// get SlowDown as they are read.
 	Memory Bytes `yaml:"memory"`
 	// Concurrency, RequestsPerSecond and Burst are for each identity by itself.
-	Concurrency       int     `yaml:"concurrency"` // requests under way at once
+	Concurrency       int     `yaml:"concurrency"` // requests in flight at once
 	RequestsPerSecond float64 `yaml:"requests_per_second"`
 	// requests that may come at once; default those of a second
 	Burst           int           `yaml:"burst"`
@@ -224,7 +224,7 @@ type Limits struct {
 	// DrainDelay is how long after SIGTERM requests are still taken up while /readyz already answers 503, so that load
 	// balancers go elsewhere first; default 0.
 	DrainDelay   time.Duration `yaml:"drain_delay"`
-	DrainTimeout time.Duration `yaml:"drain_timeout"` // for requests under way at SIGTERM; default 30 s
+	DrainTimeout time.Duration `yaml:"drain_timeout"` // for requests in flight at SIGTERM; default 30 s
 	FailedLogins FailedLogins  `yaml:"failed_logins"`
 }
 

@@ -12,7 +12,7 @@ import (
 // ErrLeft is why the context of a connection ends: its client has closed it.
 var ErrLeft = errors.New("the client has left")
 
-// lookEvery is how often connections with a request under way are looked at: for clients that have left nobody needs to
+// lookEvery is how often connections with a request in flight are looked at: for clients that have left nobody needs to
 // go on. fasthttp reads nothing while a handler works, so it wouldn't notice.
 const lookEvery = 500 * time.Millisecond
 
@@ -56,7 +56,7 @@ func (s *connections) watch() {
 	}
 }
 
-// works reports whether a request may be under way.
+// works reports whether a request may be in flight.
 func (c *rawConn) works() bool {
 	return c.ready != nil && c.left.cancel != nil && !c.idle.Load() && c.state.Load() == serving && !c.closing.Load() &&
 		c.left.context.Err() == nil

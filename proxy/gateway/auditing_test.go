@@ -48,7 +48,7 @@ func TestRequestsWithoutARecordAreRefused(t *testing.T) {
 	}
 }
 
-// A bug that one request comes upon leaves nothing counted as under way, and a record.
+// A bug that one request comes upon leaves nothing counted as in flight, and a record.
 func TestABugLeavesNothingUnderWay(t *testing.T) {
 	ids, err := access.NewIdentities(nil)
 	if err != nil {

@@ -117,7 +117,7 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 	return nil, fmt.Errorf("serve the embedded store on %s: %w", s.address, err)
 }
 
-// Close stops the front end, waits for requests under way and closes the backend.
+// Close stops the front end, waits for requests in flight and closes the backend.
 func (s *Store) Close() error {
 	defer s.backend.Shutdown()
 	ended := make(chan struct{})

@@ -64,7 +64,7 @@ const (
 	defaultPause = 500 * time.Millisecond
 )
 
-// An attest is a scan under way.
+// An attest is a scan in progress.
 type attest struct {
 	attestReader
 	in    *Installation

@@ -15,7 +15,7 @@ type Gate struct {
 	*httptest.Server
 	mu     sync.Mutex
 	counts map[string]int // of requests by the end of their path
-	logins int            // under way: logins, renewals and look-ups
+	logins int            // in progress: logins, renewals and look-ups
 	most   int
 	fault  func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
 }
@@ -62,7 +62,7 @@ func (g *Gate) Count(last string) int {
 	return g.counts[last]
 }
 
-// MostLogins returns how many logins, renewals and look-ups were under way at once, at most.
+// MostLogins returns how many logins, renewals and look-ups were in progress at once, at most.
 func (g *Gate) MostLogins() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
