@@ -45,8 +45,7 @@ func ExampleVerifier_Check() {
 	// Output:
 	// header says it is AKIAIOSFODNN7EXAMPLE
 	// <nil>
-	// SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided. Check your key
-	// and signing method.
+	// SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided. Check your key and signing method.
 }
 
 func ExampleSigner_AppendAuthorization() {
@@ -70,7 +69,5 @@ func ExampleSigner_AppendAuthorization() {
 	}
 	fmt.Printf("%s\n", s.AppendAuthorization(nil, m, c, t))
 	// Output:
-	// AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,
-	// SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,
-	// Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41
+	// AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, SignedHeaders=host;range;x-amz-content-sha256;x-amz-date, Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41
 }
