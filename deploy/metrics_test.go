@@ -27,12 +27,7 @@ func shownMetrics(t *testing.T) map[string][]string {
 	shown := make(map[string][]string)
 	for _, m := range regexp.MustCompile("(?m)^\\| `(sealfront_\\w+)` \\| ([a-z, ]*)\\| (histogram)?").FindAllStringSubmatch(string(manual), -1) {
 		labels := strings.FieldsFunc(m[2], func(r rune) bool { return r == ',' || r == ' ' })
-		shown[m[1]] = labels
-		if m[3] != "" {
-			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
-				shown[m[1]+suffix] = append(slices.Clone(labels), "le")
-			}
-		}
+		show(shown, m[1], labels, m[3] != "")
 	}
 	if len(shown) < 20 {
 		t.Fatalf("OPERATING.md lists %d metrics", len(shown))
@@ -47,6 +42,16 @@ func shownMetrics(t *testing.T) map[string][]string {
 		}
 	}
 	return shown
+}
+
+// show adds a metric, with a histogram's series.
+func show(shown map[string][]string, name string, labels []string, histogram bool) {
+	shown[name] = labels
+	if histogram {
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+			shown[name+suffix] = append(slices.Clone(labels), "le")
+		}
+	}
 }
 
 // expressions are those of the alerts and of the dashboard, by where they stand.
@@ -121,8 +126,8 @@ var (
 	grouping   = regexp.MustCompile(`\b(?:by|on|without)\s*\(([^)]*)\)`)
 )
 
-// addKeyService adds the metrics of the key service, which have a chapter of their own and no panel. Series come with
-// the first request, so they are known by their descriptions.
+// addKeyService adds the metrics of the key service, which have a chapter of their own. Series come with the first
+// request, so they are known by their descriptions.
 func addKeyService(shown map[string][]string) {
 	described := make(chan *prometheus.Desc, 100)
 	metrics.NewKeyService().Registry.Describe(described)
@@ -130,7 +135,7 @@ func addKeyService(shown map[string][]string) {
 	for d := range described {
 		m := regexp.MustCompile(`fqName: "(sealfront_\w+)".*variableLabels: \{([^}]*)\}`).FindStringSubmatch(d.String())
 		if m != nil && shown[m[1]] == nil {
-			shown[m[1]] = strings.Split(m[2], ",")
+			show(shown, m[1], strings.Split(m[2], ","), strings.HasSuffix(m[1], "_duration_seconds"))
 		}
 	}
 }
@@ -185,7 +190,9 @@ func TestEveryMetricIsOnTheDashboard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range shownMetrics(t) {
+	shown := shownMetrics(t)
+	addKeyService(shown)
+	for name := range shown {
 		if strings.HasPrefix(name, "sealfront_") && !strings.HasPrefix(name, "sealfront_tool_") &&
 			!strings.Contains(string(text), name) &&
 			!strings.HasSuffix(name, "_sum") && !strings.HasSuffix(name, "_count") {

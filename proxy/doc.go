@@ -248,6 +248,7 @@
 //	policy     crypto     policy, crypto  sigv4   crypto                   sigv4
 //
 //	 keyserver: keyservice, the roots of keyroot, and admin, audit, config, health, metrics, status, store
+//	 instance, check, keyserver: certificates ─▶ health
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
 //	 access: roles, sts, webidentity; keyserver: roles, session, sts, webidentity; gateway: sts; config: webidentity
@@ -271,7 +272,8 @@
 //     localstore is an embedded store and memstore one for load tests, both called over the wire.
 //   - socket is what conn and store read from and write to.
 //   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check
-//     tries what a configuration names; admin is the operator's address; supervisor reports to systemd.
+//     tries what a configuration names; admin is the operator's address; supervisor reports to systemd; certificates
+//     knows when those of a server end.
 //   - proxytest is for tests: it starts the program as a process, or many within the test's own.
 //   - tools are the subcommands that work on sealed objects without a client: on objects; migrate alone has a proxy of
 //     its own, which instance opens. attestation has the signed statement that tools make of a scan, and is pure.

@@ -3,6 +3,7 @@ package keyservice
 import (
 	"context"
 	"errors"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -11,15 +12,16 @@ import (
 
 // Serve is the function Serve of the service's own requests.
 func (s *Service) Serve(ctx context.Context, ln net.Listener, drain time.Duration) error {
-	return Serve(ctx, ln, s, drain)
+	return Serve(ctx, ln, s, drain, nil)
 }
 
 // Serve answers requests on ln by handler until ctx ends, then waits for those in flight for as long as drain says, but
 // not for connections on which no request was sent: clients keep some in reserve. It closes ln, and returns nil when
-// ctx was the reason.
-func Serve(ctx context.Context, ln net.Listener, handler http.Handler, drain time.Duration) error {
+// ctx was the reason. errorLog takes what the server says of connections; nil is log's own.
+func Serve(ctx context.Context, ln net.Listener, handler http.Handler, drain time.Duration, errorLog *log.Logger) error {
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
+		ErrorLog: errorLog,
+		Handler:  handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 	var mu sync.Mutex

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -45,6 +46,7 @@ type Options struct {
 	// Replicas are those before the same store, this one first; nil where no other can be.
 	Replicas func(ctx context.Context) ([]Replica, error)
 	Failures *status.Failures // the last ones of requests; nil: they aren't kept
+	ErrorLog *log.Logger      // takes what is said of connections, see ErrorLog; nil is log's own
 }
 
 // A Replica is one as the status page shows it.
@@ -112,6 +114,7 @@ func New(o Options) *Server {
 	}
 	s.http = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: o.ErrorLog,
 	}
 	return s
 }

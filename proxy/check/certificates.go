@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"sealfront/proxy/certificates"
 	"sealfront/proxy/instance"
 )
 
@@ -58,19 +59,23 @@ func (k *checkup) certificates() {
 
 // authorities checks the times of those that are trusted; those of the services are read where these are tried.
 func (k *checkup) authorities() {
-	for _, c := range instance.TrustedCertificates(k.c) {
+	list := instance.TrustedCertificates(k.c)
+	if found, ok := certificates.Authorities("tls.client_ca", k.c.TLS.ClientCA); ok {
+		list = append(list, found)
+	}
+	for _, c := range list {
 		if c.Source == "admin.cert" {
 			continue // see above
 		}
 		switch c.State(k.now) {
-		case instance.CertificateExpired:
+		case certificates.Expired:
 			k.fault(c.Source, "all certificates of authorities in %s have expired, the last on %s: nobody's certificate is "+
 				"accepted", c.File, day(c.NotAfter))
-		case instance.CertificateNotYet:
+		case certificates.NotYet:
 			k.fault(c.Source, "%s is not valid before %s: check this machine's clock, or wait", c.File, day(c.NotBefore))
-		case instance.CertificateEnding:
+		case certificates.Ending:
 			k.warn(c.Source, "the authority in %s expires on %s: add the next one to the file", c.File, day(c.NotAfter))
-		case instance.CertificateValid:
+		case certificates.Valid:
 		}
 	}
 }
@@ -99,7 +104,7 @@ func (k *checkup) pair(path, cert, key string) *x509.Certificate {
 		k.fault(path, "%s has expired, on %s, and clients refuse it: renew it", cert, day(leaf.NotAfter))
 	case now.Before(leaf.NotBefore):
 		k.fault(path, "%s is not valid before %s: check this machine's clock, or wait", cert, day(leaf.NotBefore))
-	case left < instance.CertificateWarning:
+	case left < certificates.Warning:
 		k.warn(path, "%s expires on %s: renew it; a replaced file is loaded automatically", cert, day(leaf.NotAfter))
 	}
 	if len(leaf.ExtKeyUsage) > 0 && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth) &&

@@ -12,6 +12,7 @@ import (
 	"sealfront/policy"
 	"sealfront/proxy/access"
 	"sealfront/proxy/admin"
+	"sealfront/proxy/certificates"
 	"sealfront/proxy/gateway"
 	"sealfront/proxy/instance"
 	"sealfront/proxy/state"
@@ -36,6 +37,7 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, me *thisReplica, l
 		},
 		Attestation:       func() admin.Attestation { return shownAttestation(p) },
 		RecordAttestation: func(line []byte) (admin.Attestation, error) { return recordAttestation(p, line) },
+		ErrorLog:          admin.ErrorLog(func(text string) { p.Log.Debug(text) }, func(text string) { p.Log.Error(text) }),
 		Row:               policy.Why, Buckets: p.Buckets,
 		Situation: func() admin.Situation {
 			m, last := p.Memory(), r.Last()
@@ -66,7 +68,7 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, me *thisReplica, l
 	return o
 }
 
-func shownCertificates(k *instance.Certificates) (list []admin.Certificate) {
+func shownCertificates(k *certificates.Watched) (list []admin.Certificate) {
 	for _, c := range k.List() {
 		list = append(list, admin.Certificate{
 			Source: c.Source, Names: c.Names, State: string(c.State(time.Now())), NotAfter: c.NotAfter,

@@ -55,10 +55,15 @@ func exposeGauges(p *instance.Instance, server *conn.Server) {
 	m.Gauge("sealfront_issuers_failing",
 		"Issuers of web identity tokens whose keys could not be fetched at the last attempt.",
 		func() float64 { return float64(p.Gateway.Access().Issuers().Failing()) })
-	m.Info("sealfront_build_info", "1; the program's version, its Go, and whether FIPS 140-3 mode is on.",
+	m.Info(buildInfo())
+}
+
+// buildInfo is the metric that says which build this is: name, help and labels.
+func buildInfo() (name, help string, labels map[string]string) {
+	return "sealfront_build_info", "1; the program's version, its Go, and whether FIPS 140-3 mode is on.",
 		map[string]string{
 			"version": version(), "go": runtime.Version(), "fips": strconv.FormatBool(fips140.Enabled()),
-		})
+		}
 }
 
 // auditState is how the audit log stands; all zero without one.

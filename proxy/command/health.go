@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"sealfront/crypto/keyring"
 	"sealfront/proxy/breaker"
@@ -30,7 +29,7 @@ func newHealth(p *instance.Instance, r *instance.Reloader) *health.Model {
 				"copies, and buckets that weren't in use, fail", p.Config.KMS.BucketKey.Lifetime),
 		},
 		{
-			Name: "certificates", Look: func() health.Finding { return certificateFinding(p.Certificates, time.Now()) },
+			Name: "certificates", Look: p.Certificates.Finding,
 			Works: "connections that are open; new ones are refused by their clients",
 		},
 		{Name: "configuration", Look: func() health.Finding { return configurationFinding(r.Last()) }},
@@ -92,27 +91,6 @@ func kmsState(err error) health.State {
 		return health.Refusing
 	}
 	return health.Away
-}
-
-// certificateFinding is the worst that can be said of the certificates; only one that clients are shown can be what
-// requests fail by.
-func certificateFinding(k *instance.Certificates, now time.Time) health.Finding {
-	f := health.Finding{State: health.Well}
-	var words []string
-	for _, c := range k.List() {
-		state := c.State(now)
-		switch {
-		case state == instance.CertificateValid:
-			continue
-		case state != instance.CertificateEnding && strings.HasPrefix(c.Source, "tls.cert"):
-			f.State = health.Refusing
-		case f.State == health.Well:
-			f.State = health.Due
-		}
-		words = append(words, fmt.Sprintf("%s is %s, until %s", c.Source, state, c.NotAfter.UTC().Format(time.RFC3339)))
-	}
-	f.Why = strings.Join(words, "; ")
-	return f
 }
 
 // configurationFinding is about the last reload.

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -80,13 +79,7 @@ func (v *invocation) serveKeys(ctx context.Context, c *config.KeyService, file s
 		return err
 	}
 	defer func() { err = errors.Join(err, site.Close()) }()
-	var encryption *tls.Config
-	var certificate *keyserver.Certificate
-	if c.Listen.HTTPS != "" {
-		if encryption, certificate, err = keyserver.ServerTLS(c); err != nil {
-			return err
-		}
-	}
+	site.Metrics.Info(buildInfo())
 	l, err := keyserver.Listen(c)
 	if err != nil {
 		return err
@@ -97,7 +90,7 @@ func (v *invocation) serveKeys(ctx context.Context, c *config.KeyService, file s
 	hangUp, ignore := v.hangUps()
 	defer ignore()
 	status := keyStatus(l)
-	return site.Serve(ctx, l, encryption, version(), func() error {
+	return site.Serve(ctx, l, version(), func() error {
 		if err := exportKeys(v.stdout, l); err != nil {
 			return err
 		}
@@ -109,7 +102,7 @@ func (v *invocation) serveKeys(ctx context.Context, c *config.KeyService, file s
 			one.Lock()
 			defer one.Unlock()
 			manager.Reloading()
-			site.Reload(func() (*config.KeyService, error) { return config.LoadKeyService(file) }, certificate)
+			site.Reload(func() (*config.KeyService, error) { return config.LoadKeyService(file) })
 			manager.Ready(status)
 		}
 		go followHangUps(background, hangUp, reload)

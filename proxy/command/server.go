@@ -72,7 +72,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	running.Go(func() { p.WatchMemory(background) })
 	running.Go(func() { adminAddress.Record(background) })
 	running.Go(func() { model.Run(background) })
-	running.Go(func() { p.Certificates.Watch(background) })
+	running.Go(func() { p.Certificates.Run(background) })
 	running.Go(func() { reloads.Watch(background, c.ReloadEvery) })
 	running.Go(func() { p.Heartbeat(background, me.now) })
 
@@ -135,7 +135,7 @@ func newFront(p *instance.Instance, level zap.AtomicLevel) (instance.Front, erro
 		}
 		f.Encryption.Store(t)
 	}
-	p.Certificates.Serve(p.Config, f.Encryption.Load())
+	p.Certificates.Serve(instance.ServedCertificates(p.Config, f.Encryption.Load()))
 	f.Server = conn.NewServer(p.Gateway, p.Log, instance.ServerOptions(p.Config))
 	p.Metrics.HandshakeReasons(conn.HandshakeReasons)
 	f.Server.CountHandshakeFailures(p.Metrics.HandshakeFailure)

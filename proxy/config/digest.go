@@ -51,9 +51,9 @@ func Fingerprint(files []string) (sum Digested) {
 }
 
 // Files are the files that Reload of a key service reads, apart from its own configuration: identities, their secrets,
-// issuers and the certificate.
+// issuers, the certificate and the authorities of clients' own.
 func (c *KeyService) Files() []string {
-	list := []string{c.IdentitiesFile, c.TLS.Cert, c.TLS.Key}
+	list := []string{c.IdentitiesFile, c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA}
 	for i := range c.Identities {
 		list = append(list, c.Identities[i].SecretKeyFile)
 	}

@@ -1,160 +1,53 @@
 package instance
 
 import (
-	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/pem"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/prometheus/common/expfmt"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
-
+	"sealfront/proxy/certificates"
 	"sealfront/proxy/config"
-	"sealfront/proxy/metrics"
 )
 
-// lasting is a certificate of one name, valid until a time.
-func lasting(t *testing.T, name string, from, until time.Time) []byte {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// Each certificate is known by the setting that names it, and a reload's own are those that it read.
+func TestTheCertificatesOfAConfiguration(t *testing.T) {
+	authority, err := newAuthority()
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: serial(), DNSNames: []string{name}, NotBefore: from, NotAfter: until}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	pair, err := authority.issue("localhost")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return der
-}
-
-func writeChain(t *testing.T, file string, chain ...[]byte) string {
-	t.Helper()
-	var text []byte
-	for _, der := range chain {
-		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
-	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return file
-}
-
-// The log warns of a certificate at the start and at a reload, when it is about to expire, daily, and when it has; its
-// end is a metric by the setting that names it. A chain ends with its first certificate to end, authorities with the
-// last.
-func TestCertificatesAreWatched(t *testing.T) {
-	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	day := 24 * time.Hour
-	start := now
-	end := func(days int) time.Time { return start.Add(time.Duration(days) * day) }
-	began := now.Add(-day)
-	dir := t.TempDir()
 	c := &config.Config{
-		TLS: config.TLS{
-			Cert: "one.pem", Certificates: []config.Certificate{{Cert: "two.pem"}},
-			ClientCA: writeChain(t, filepath.Join(dir, "client"), lasting(t, "a", began, end(-1)),
-				lasting(t, "b", began, end(60))),
-		},
-		Store: config.Store{CA: writeChain(t, filepath.Join(dir, "store"), lasting(t, "ca", began, end(-1)))},
-		KMS:   config.KMS{CA: filepath.Join(dir, "none")},
-		Admin: config.Admin{Cert: writeChain(t, filepath.Join(dir, "admin"), lasting(t, "admin", now.Add(day), end(400)))},
+		TLS:   config.TLS{Cert: "one.pem", Certificates: []config.Certificate{{Cert: "two.pem"}}, ClientCA: file},
+		Store: config.Store{CA: file}, KMS: config.KMS{CA: file + ".none"},
+		Admin: config.Admin{Cert: file, ClientCA: file},
 	}
-	served := func(chains ...[][]byte) *tls.Config {
-		var list []tls.Certificate
-		for _, chain := range chains {
-			list = append(list, tls.Certificate{Certificate: chain})
+	sources := func(list []certificates.Certificate) (all []string) {
+		for _, one := range list {
+			all = append(all, one.Source+" "+filepath.Base(one.File))
 		}
-		return &tls.Config{Certificates: list}
+		return all
 	}
-	core, logs := observer.New(zap.DebugLevel)
-	m := metrics.New()
-	k := newCertificates(c, zap.New(core), m, func() time.Time { return now })
-	said := func() (lines []string) {
-		for _, e := range logs.TakeAll() {
-			f := e.ContextMap()
-			lines = append(lines, fmt.Sprintf("%s %s: %s, %v days", e.Level, f["setting"], e.Message, f["days_left"]))
-			if f["cure"] == "" || f["file"] == nil {
-				t.Errorf("%v", f)
-			}
-		}
-		slices.Sort(lines)
-		return lines
+	served := sources(ServedCertificates(c, &tls.Config{Certificates: []tls.Certificate{pair, pair}}))
+	if want := []string{"tls.cert one.pem", "tls.certificates[0] two.pem", "tls.client_ca ca.pem"}; !slices.Equal(served,
+		want) {
+		t.Errorf("served: %q", served)
 	}
-	want := func(when string, lines ...string) {
-		t.Helper()
-		if got := said(); !slices.Equal(got, lines) {
-			t.Errorf("%s:\n%s\nwant\n%s", when, strings.Join(got, "\n"), strings.Join(lines, "\n"))
-		}
+	if got := sources(ServedCertificates(c, nil)); got != nil {
+		t.Errorf("without TLS: %q", got)
 	}
-	others := []string{
-		"error admin.cert: a certificate is not valid yet, and connections are refused, 400 days",
-		"error store.ca: a certificate has expired, and connections are refused, -1 days",
-	}
-	k.Serve(c, served(
-		[][]byte{lasting(t, "one", began, end(300)), lasting(t, "intermediate", began, end(16))},
-		[][]byte{lasting(t, "two", began, end(13))}))
-	want("at the start", append(slices.Clone(others),
-		"warn tls.certificates[0]: a certificate expires soon, 13 days")...)
-	var shown bytes.Buffer
-	families, err := m.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		if f.GetName() == "sealfront_certificate_not_after_timestamp_seconds" {
-			if _, err := expfmt.MetricFamilyToText(&shown, f); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for source, days := range map[string]int{
-		"tls.cert": 16, "tls.certificates[0]": 13, "tls.client_ca": 60, "store.ca": -1, "admin.cert": 400,
-	} {
-		if line := fmt.Sprintf("{source=%q} %s\n", source,
-			fmt.Sprint(float64(end(days).Unix()))); !strings.Contains(shown.String(),
-			line) {
-			t.Errorf("no %sin\n%s", line, &shown)
-		}
-	}
-	k.Check()
-	want("at once again")
-	now = now.Add(day + time.Hour)
-	k.Check()
-	want("a day later", "error store.ca: a certificate has expired, and connections are refused, -2 days",
-		"warn tls.certificates[0]: a certificate expires soon, 11 days")
-	now = now.Add(time.Hour + day)
-	k.Check()
-	want("with 14 days left", "error store.ca: a certificate has expired, and connections are refused, -3 days",
-		"warn tls.cert: a certificate expires soon, 13 days",
-		"warn tls.certificates[0]: a certificate expires soon, 10 days")
-	now = end(13).Add(time.Minute)
-	k.Check()
-	want("at its end", "error store.ca: a certificate has expired, and connections are refused, -14 days",
-		"error tls.certificates[0]: a certificate has expired, and connections are refused, 0 days",
-		"warn tls.cert: a certificate expires soon, 2 days")
-	states := map[string]CertificateState{}
-	for _, one := range k.List() {
-		states[one.Source] = one.State(now)
-	}
-	if states["tls.cert"] != CertificateEnding || states["tls.certificates[0]"] != CertificateExpired ||
-		states["tls.client_ca"] != CertificateValid || states["admin.cert"] != CertificateValid {
-		t.Errorf("%v", states)
-	}
-	k.Serve(c, served([][]byte{lasting(t, "one", began, end(300))}, [][]byte{lasting(t, "two", began, end(300))}))
-	want("after the renewal", "error store.ca: a certificate has expired, and connections are refused, -14 days")
-	if len(k.List()) != 5 {
-		t.Errorf("%v", k.List())
+	trusted := sources(TrustedCertificates(c))
+	if want := []string{"admin.client_ca ca.pem", "store.ca ca.pem", "admin.cert ca.pem"}; !slices.Equal(trusted, want) {
+		t.Errorf("trusted: %q", trusted)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"sealfront/crypto/keyring"
 	"sealfront/proxy/access"
 	"sealfront/proxy/audit"
+	"sealfront/proxy/certificates"
 	"sealfront/proxy/config"
 	"sealfront/proxy/gateway"
 	"sealfront/proxy/metrics"
@@ -28,7 +29,7 @@ type Instance struct {
 	Data      *Data      // nil unless a part is embedded
 	Authority *Authority // likewise; nil for tools
 	// Certificates are those of a server; nil for tools.
-	Certificates *Certificates
+	Certificates *certificates.Watched
 	KMS          *KeyService
 	Storage      *Storage
 	Keys         *keyring.Keyring
@@ -236,7 +237,7 @@ func (i *Instance) openTracing(ctx context.Context) (*tracing.Tracing, error) {
 // begin starts a server's background work.
 func (i *Instance) begin(ctx context.Context) error {
 	c := i.Config
-	i.Certificates = newCertificates(c, i.Log, i.Metrics, i.options.Now)
+	i.Certificates = certificates.Watch(TrustedCertificates(c), i.Log, i.Metrics.Certificates, i.options.Now)
 	i.closers.add(startSweeps(ctx, i.State, i.Gateway, i.Log))
 	if !i.State.Alone() {
 		i.Replicas = state.NewRoll(i.State)

@@ -120,7 +120,7 @@ func (r *Reloader) load() (waits []string, err error) {
 	}
 	if encryption != nil {
 		r.front.Encryption.Store(encryption)
-		r.instance.Certificates.Serve(c, encryption)
+		r.instance.Certificates.Serve(ServedCertificates(c, encryption))
 	}
 	r.instance.Gateway.Access().SetIssuers(trusted)
 	r.instance.Gateway.Access().SetIdentities(ids)

@@ -10,12 +10,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"sealfront/proxy/admin"
+	"sealfront/proxy/certificates"
 	"sealfront/proxy/status"
 )
 
-// newReadiness is that of the service: nothing is needed but a start, unless admin.ready_needs names it.
+// newReadiness is that of the service: only its own certificate, and what admin.ready_needs names.
 func (s *Site) newReadiness() *admin.Readiness {
-	var needs []string
+	needs := []string{"certificates"} // clients refuse an expired one
 	for _, need := range s.config.Admin.ReadyNeeds {
 		if need == "records" {
 			needs = append(needs, need)
@@ -88,6 +89,13 @@ func (s *Site) facts(version string) []status.Fact {
 			does = ", wraps new records"
 		}
 		list = append(list, status.Fact{Name: "Root " + r.name, Value: r.Identity() + does})
+	}
+	for _, one := range s.certificates.List() {
+		state := one.State(time.Now())
+		list = append(list, status.Fact{
+			Name: "Certificate", Bad: state != certificates.Valid,
+			Value: fmt.Sprintf("%s, %s, until %s", one.Source, state, one.NotAfter.UTC().Format(time.RFC3339)),
+		})
 	}
 	for _, state := range callers.issuers.States() {
 		fact := status.Fact{Name: "Issuer", Value: fmt.Sprintf("%s, %d keys", state.URL, state.Keys)}

@@ -2,46 +2,75 @@ package keyserver
 
 import (
 	"crypto/tls"
-	"sync/atomic"
 
+	"sealfront/proxy/certificates"
 	"sealfront/proxy/config"
 )
 
-// A Certificate is what clients are shown; a reload replaces it.
-type Certificate struct {
-	file, key string
-	now       atomic.Pointer[tls.Certificate]
-}
-
-// Load reads the files again. A pair that can't be used is an error, a config.Faults, and changes nothing.
-func (c *Certificate) Load() error {
-	pair, err := tls.LoadX509KeyPair(c.file, c.key)
+// serverTLS is how clients of listen.https connect; nil without it. Its error is a config.Faults.
+func serverTLS(k *config.KeyService) (*tls.Config, error) {
+	if k.Listen.HTTPS == "" {
+		return nil, nil
+	}
+	c := &k.TLS
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 	if err != nil {
-		return config.Faults{{Path: "tls.cert", Why: err.Error()}}
+		return nil, config.Faults{{Path: "tls.cert", Why: err.Error()}}
 	}
-	c.now.Store(&pair)
-	return nil
-}
-
-// ServerTLS is how clients connect, with a certificate that can be loaded again.
-func ServerTLS(c *config.KeyService) (*tls.Config, *Certificate, error) {
-	certificate := &Certificate{file: c.TLS.Cert, key: c.TLS.Key}
-	if err := certificate.Load(); err != nil {
-		return nil, nil, err
-	}
-	t := &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate.now.Load(), nil },
-	}
-	if c.TLS.MinVersion == "1.3" {
+	t := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, Certificates: []tls.Certificate{pair}}
+	if c.MinVersion == "1.3" {
 		t.MinVersion = tls.VersionTLS13
 	}
-	if c.TLS.ClientCA != "" {
-		pool, err := readPool(c.TLS.ClientCA)
+	if c.ClientCA != "" {
+		pool, err := readPool(c.ClientCA)
 		if err != nil {
-			return nil, nil, config.Faults{{Path: "tls.client_ca", Why: err.Error()}}
+			return nil, config.Faults{{Path: "tls.client_ca", Why: err.Error()}}
 		}
 		t.ClientCAs, t.ClientAuth = pool, tls.RequireAndVerifyClientCert
 	}
-	return t, certificate, nil
+	return t, nil
+}
+
+// serve shows new connections the certificate of t, which was made of the configuration, from now on.
+func (s *Site) serve(t *tls.Config) {
+	if t == nil {
+		s.certificates.Serve(nil)
+		return
+	}
+	s.encryption.Store(t)
+	c := &s.config.TLS
+	var served []certificates.Certificate
+	if found, ok := certificates.OfChain("tls.cert", c.Cert, t.Certificates[0].Certificate); ok {
+		served = append(served, found)
+	}
+	if found, ok := certificates.Authorities("tls.client_ca", c.ClientCA); ok {
+		served = append(served, found)
+	}
+	s.certificates.Serve(served)
+}
+
+// listenerTLS is that of the listener, which asks for each connection how it is encrypted.
+func (s *Site) listenerTLS() *tls.Config {
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.encryption.Load(), nil },
+	}
+}
+
+// trustedCertificates are the authorities that c names for what the service calls, and what it shows there.
+func trustedCertificates(c *config.KeyService) (list []certificates.Certificate) {
+	add := func(found certificates.Certificate, ok bool) {
+		if ok {
+			list = append(list, found)
+		}
+	}
+	add(certificates.Authorities("records.store.ca", c.Records.Store.CA))
+	for i := range c.Roots {
+		r := &c.Roots[i]
+		at := "roots." + r.Name
+		add(certificates.Authorities(at+".transit.ca", r.Transit.CA))
+		add(certificates.Read(at+".transit.cert", r.Transit.Cert))
+		add(certificates.Authorities(at+".awskms.ca", r.AWSKMS.CA))
+	}
+	return list
 }

@@ -82,7 +82,7 @@ func start(t *testing.T, c *config.KeyService) *replica {
 	r.stop = stop
 	ready := make(chan struct{})
 	go func() {
-		err := site.Serve(ctx, l, nil, "test", func() error { close(ready); return nil }, func(time.Duration) {})
+		err := site.Serve(ctx, l, "test", func() error { close(ready); return nil }, func(time.Duration) {})
 		r.done <- errors.Join(err, site.Close())
 	}()
 	t.Cleanup(func() {

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/crypto/keyservice"
+	"sealfront/proxy/admin"
 	"sealfront/proxy/config"
 )
 
@@ -57,7 +58,7 @@ const sweepEvery = time.Hour
 // Serve serves until ctx ends, then drains. ready is called once requests are accepted, and draining when they are to
 // end within a time. version is what /status says.
 func (s *Site) Serve(
-	ctx context.Context, l Listeners, encryption *tls.Config, version string, ready func() error,
+	ctx context.Context, l Listeners, version string, ready func() error,
 	draining func(within time.Duration),
 ) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -67,22 +68,24 @@ func (s *Site) Serve(
 		running.Wait()
 	}()
 	running.Go(func() { s.Health.Run(background) })
+	running.Go(func() { s.certificates.Run(background) })
 	running.Go(func() { s.sweep(background) })
 	serving, end := context.WithCancel(background)
 	defer end()
 	served := make(chan error, 3)
+	errorLog := admin.ErrorLog(func(text string) { s.log.Debug(text) }, func(text string) { s.log.Error(text) })
 	if l.HTTPS != nil {
 		running.Go(func() {
-			served <- keyservice.Serve(serving, tls.NewListener(l.HTTPS, encryption), s, s.config.Limits.DrainTimeout)
+			served <- keyservice.Serve(serving, tls.NewListener(l.HTTPS, s.listenerTLS()), s, s.config.Limits.DrainTimeout, errorLog)
 		})
 	}
 	if l.HTTP != nil {
-		running.Go(func() { served <- keyservice.Serve(serving, l.HTTP, s, s.config.Limits.DrainTimeout) })
+		running.Go(func() { served <- keyservice.Serve(serving, l.HTTP, s, s.config.Limits.DrainTimeout, errorLog) })
 	}
 	if l.Admin != nil {
 		server := &http.Server{
 			Handler: s.Admin(version), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-			MaxHeaderBytes: 64 << 10,
+			MaxHeaderBytes: 64 << 10, ErrorLog: errorLog,
 		}
 		running.Go(func() {
 			if err := server.Serve(l.Admin); !errors.Is(err, http.ErrServerClosed) {
@@ -183,18 +186,10 @@ func (s *Site) Watch(ctx context.Context, file string, reload func()) {
 // files are those of the configuration whose callers are in force.
 func (s *Site) files() []string { return s.callers.Load().files }
 
-// Reload puts the identities, roles, issuers and the certificate of a configuration in force. Other changes wait for a
-// restart.
-func (s *Site) Reload(load func() (*config.KeyService, error), certificate *Certificate) {
-	c, err := load()
-	if err == nil && certificate != nil {
-		err = certificate.Load()
-	}
-	if err != nil {
-		s.log.Error("the configuration was refused, and what was in force before is", zap.Error(err))
-		return
-	}
-	if err := s.SetCallers(c); err != nil {
+// Reload puts the identities, roles, issuers, the certificate and the authorities of clients' own of a configuration in
+// force. Other changes wait for a restart.
+func (s *Site) Reload(load func() (*config.KeyService, error)) {
+	if err := s.reload(load); err != nil {
 		s.log.Error("the configuration was refused, and what was in force before is", zap.Error(err))
 		return
 	}
@@ -204,4 +199,20 @@ func (s *Site) Reload(load func() (*config.KeyService, error), certificate *Cert
 		}
 	}
 	s.log.Info("identities, roles, issuers and certificate were read again")
+}
+
+func (s *Site) reload(load func() (*config.KeyService, error)) error {
+	c, err := load()
+	if err != nil {
+		return err
+	}
+	encryption, err := serverTLS(s.config) // other files wait for a restart, another content doesn't
+	if err != nil {
+		return err
+	}
+	if err := s.SetCallers(c); err != nil {
+		return err
+	}
+	s.serve(encryption)
+	return nil
 }

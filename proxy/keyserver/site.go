@@ -2,6 +2,7 @@ package keyserver
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"sealfront/crypto/keyservice"
 	"sealfront/proxy/admin"
 	"sealfront/proxy/audit"
+	"sealfront/proxy/certificates"
 	"sealfront/proxy/config"
 	"sealfront/proxy/health"
 	"sealfront/proxy/metrics"
@@ -26,16 +28,18 @@ type Site struct {
 	Health  *health.Model
 	Metrics *metrics.KeyService
 
-	config    *config.KeyService
-	log       *zap.Logger
-	records   *openedRecords
-	roots     []namedRoot
-	audit     *audit.Log // nil: none
-	callers   atomic.Pointer[callers]
-	sessions  *keyservice.SessionKeys // that tokens of roles are sealed under
-	started   time.Time
-	readiness *admin.Readiness
-	failures  status.Failures // the last ones of requests
+	config       *config.KeyService
+	log          *zap.Logger
+	records      *openedRecords
+	roots        []namedRoot
+	audit        *audit.Log // nil: none
+	callers      atomic.Pointer[callers]
+	sessions     *keyservice.SessionKeys // that tokens of roles are sealed under
+	started      time.Time
+	readiness    *admin.Readiness
+	encryption   atomic.Pointer[tls.Config] // of listen.https, nil without a certificate
+	certificates *certificates.Watched
+	failures     status.Failures // the last ones of requests
 }
 
 // Open puts a key service together. Its error is a config.Faults where the configuration, or what it names, is wrong.
@@ -46,6 +50,12 @@ func Open(ctx context.Context, c *config.KeyService, log *zap.Logger) (_ *Site, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	s.certificates = certificates.Watch(trustedCertificates(c), log, s.Metrics.Certificates, nil)
+	encryption, err := serverTLS(c)
+	if err != nil {
+		return nil, err
+	}
+	s.serve(encryption)
 	if err := s.SetCallers(c); err != nil {
 		return nil, err
 	}
@@ -160,6 +170,10 @@ func (s *Site) newHealth() *health.Model {
 	for _, r := range s.roots {
 		deps = append(deps, health.Dependency{Name: rootPrefix + r.name, Ask: r.Well, Works: warm})
 	}
+	deps = append(deps, health.Dependency{
+		Name: "certificates", Look: s.certificates.Finding,
+		Works: "connections that are open; new ones are refused by their clients",
+	})
 	if len(s.config.Issuers) > 0 {
 		deps = append(deps, health.Dependency{
 			Name: "issuers", Works: "sessions that have begun, and tokens whose keys are known, for the issuer's keep_keys",

@@ -44,11 +44,8 @@ func Check(ctx context.Context, c *config.KeyService) error {
 		}
 		return err
 	}
-	if c.Listen.HTTPS != "" {
-		_, _, err := ServerTLS(c)
-		if err := take(err); err != nil {
-			return err
-		}
+	if _, err := serverTLS(c); take(err) != nil {
+		return err
 	}
 	for i := range c.Issuers {
 		issuers, err := webidentity.New([]webidentity.Options{c.Issuers[i].Options()}, nil, nil)

@@ -13,6 +13,7 @@ type KeyService struct {
 
 	requests, roots, store, audit *prometheus.CounterVec
 	durations, rootTime           *prometheus.HistogramVec
+	notAfter                      *prometheus.GaugeVec
 }
 
 // NewKeyService makes them, all at zero.
@@ -35,10 +36,11 @@ func NewKeyService() *KeyService {
 		rootTime: histogram("sealfront_root_call_duration_seconds", "Seconds that calls of roots took.", "root"),
 		store: counter("sealfront_records_requests_total",
 			"Requests to the store of the records, by operation and status, 0 for none.", "operation", "code"),
-		audit: counter("sealfront_audit_records_total", "Records of the audit log, by outcome: written or lost.", "outcome"),
+		audit:    counter("sealfront_audit_records_total", "Records of the audit log, by outcome: written or lost.", "outcome"),
+		notAfter: newNotAfter(),
 	}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.durations, m.roots, m.rootTime, m.store, m.audit)
+		m.requests, m.durations, m.roots, m.rootTime, m.store, m.audit, m.notAfter)
 	return m
 }
 
@@ -59,6 +61,14 @@ func (m *KeyService) Store(operation, code string) { m.store.WithLabelValues(ope
 
 // Audit counts records of the audit log.
 func (m *KeyService) Audit(outcome string, n int) { m.audit.WithLabelValues(outcome).Add(float64(n)) }
+
+// Certificates sets when certificates expire, by the settings that name them. Others are forgotten.
+func (m *KeyService) Certificates(notAfter map[string]time.Time) { setNotAfter(m.notAfter, notAfter) }
+
+// Info adds a gauge that is always 1 and says something by its labels.
+func (m *KeyService) Info(name, help string, labels map[string]string) {
+	m.Registry.MustRegister(one(name, help, labels))
+}
 
 // Gauge adds a number that is read when the metrics are.
 func (m *KeyService) Gauge(name, help string, labels map[string]string, value func() float64) {

@@ -158,9 +158,14 @@ func (m *Metrics) GaugeFor(name, help string, labels map[string]string, value fu
 
 // Info adds a gauge that is always 1 and says something by its labels.
 func (m *Metrics) Info(name, help string, labels map[string]string) {
+	m.Registry.MustRegister(one(name, help, labels))
+}
+
+// one is a gauge that is always 1.
+func one(name, help string, labels map[string]string) prometheus.Gauge {
 	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels})
 	g.Set(1)
-	m.Registry.MustRegister(g)
+	return g
 }
 
 // Shed counts a request or connection turned away for want of room.
