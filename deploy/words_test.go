@@ -24,6 +24,7 @@ var unwanted = []struct {
 	{regexp.MustCompile(`(?i)\b(white|black)-?list`), "allow list, deny list"},
 	{regexp.MustCompile(`(?i)\bmaster key\b`), "KMS key (but customer master key in KMS's own messages)"},
 	{regexp.MustCompile(`(?i)\b(utili[sz]e|leverag(e|es|ing)|sanity check|informations|cypher)\b`), "plain words"},
+	{regexp.MustCompile(`(?i)\bunder way\b`), "in flight (requests), in progress"},
 	{regexp.MustCompile(`(?i)\ballow(s|ing) to\b`), "let, permit someone to"},
 }
 

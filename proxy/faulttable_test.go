@@ -45,7 +45,7 @@ func toldError(err error) told {
 	return told{says: "no answer"}
 }
 
-// A faultCase is one row under way: a key of its own and the contents that the model knows of.
+// A faultCase is a row while it is played: a key of its own and the contents that the model knows of.
 type faultCase struct {
 	*faultRun
 	key      string

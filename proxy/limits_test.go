@@ -17,7 +17,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// hold begins an upload and leaves it under way.
+// hold begins an upload and leaves it in flight.
 func hold(p *proxytest.Program, key string, c *sigv4.Credentials) net.Conn {
 	p.T.Helper()
 	host, head := p.Head(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + key, Declared: 5, Credentials: c})
@@ -32,7 +32,7 @@ func TestAnIdentityHasItsShareAndNoMore(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "limits: {concurrency: 2}"))
 	held := []net.Conn{hold(p, "a", nil), hold(p, "b", nil)}
-	proxytest.Eventually(t, "two uploads under way", func() bool { return p.Metric("sealfront_active_requests") == 2 })
+	proxytest.Eventually(t, "two uploads in flight", func() bool { return p.Metric("sealfront_active_requests") == 2 })
 	a := p.Do(&proxytest.Request{
 		Method: "PUT", Path: proxytest.DemoPath + "c", Body: "hello",
 		Header: []sigv4.Field{proxytest.Field("Expect", "100-continue")},
@@ -56,7 +56,7 @@ func TestAnIdentityHasItsShareAndNoMore(t *testing.T) {
 			t.Fatal(err)
 		}
 		if a := p.Read(c, "PUT"); a.StatusCode != 200 {
-			t.Errorf("an upload that was under way: %d %s", a.StatusCode, a.Text)
+			t.Errorf("an upload that was in flight: %d %s", a.StatusCode, a.Text)
 		}
 	}
 	if a := p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "c", Body: "hello"}); a.StatusCode != 200 {
@@ -111,7 +111,7 @@ func TestRequestsAtOnceAreBounded(t *testing.T) {
 	}
 	hold(p, "a", nil)
 	hold(p, "b", proxytest.OtherCredentials)
-	proxytest.Eventually(t, "two uploads under way", func() bool { return p.Metric("sealfront_active_requests") == 2 })
+	proxytest.Eventually(t, "two uploads in flight", func() bool { return p.Metric("sealfront_active_requests") == 2 })
 	host, head := p.Head(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "c", Declared: 5, Header: expect})
 	c := p.Dial(&proxytest.Request{}, host)
 	if _, err := c.Write(head); err != nil {
@@ -131,12 +131,12 @@ func TestMemoryBoundsRequests(t *testing.T) {
 	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, ""))
 	limit := p.Metric("sealfront_active_requests_limit")
 	if limit < 16 || limit > 64 || p.Metric("sealfront_memory_limit_bytes") != 64*proxytest.MiB {
-		t.Fatalf("with 64 MiB %d requests may be under way", limit)
+		t.Fatalf("with 64 MiB %d requests may be in flight", limit)
 	}
 	for i := range limit {
 		hold(p, fmt.Sprint("held-", i), nil)
 	}
-	proxytest.Eventually(t, "uploads under way", func() bool { return p.Metric("sealfront_active_requests") == limit })
+	proxytest.Eventually(t, "uploads in flight", func() bool { return p.Metric("sealfront_active_requests") == limit })
 	for range 20 {
 		if a := p.Do(&proxytest.Request{
 			Method: "PUT", Path: proxytest.DemoPath + "more", Body: "hello",
@@ -237,7 +237,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if a := p.Read(c, "PUT"); a.StatusCode != 200 {
-			t.Errorf("an upload that was under way: %d %s", a.StatusCode, a.Text)
+			t.Errorf("an upload that was in flight: %d %s", a.StatusCode, a.Text)
 		}
 	}
 	proxytest.Eventually(t, "room for another", func() bool {

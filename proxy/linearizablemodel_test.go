@@ -8,7 +8,7 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// The model of TestLinearizable: what a few keys hold, and which operations in several steps are under way.
+// The model of TestLinearizable: what a few keys hold, and which operations in several steps are in progress.
 
 type linearValue struct {
 	tokens string // "": there is no object
@@ -18,7 +18,7 @@ type linearValue struct {
 type linearState struct {
 	keys  [linearKeys]linearValue
 	locks [linearKeys]int // operations that hold a key's claim; 0: none
-	moved string          // what copies and renames under way have read: " ID=tokens|meta;"
+	moved string          // what copies and renames in progress have read: " ID=tokens|meta;"
 	done  uint64          // completed uploads
 }
 

@@ -213,7 +213,7 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a := p.Read(late, "PUT"); a.StatusCode != 200 {
-		t.Errorf("an upload that was under way: %d %v", a.StatusCode, a.Err)
+		t.Errorf("an upload that was in flight: %d %v", a.StatusCode, a.Err)
 	}
 	l.end(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

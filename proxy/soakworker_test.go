@@ -35,7 +35,7 @@ type soakWorker struct {
 	prefix  string
 	random  *rand.Rand
 	objects []*soakObject
-	retired []*soakObject // a write to them may still be under way: nothing is expected of them until the end
+	retired []*soakObject // a write to them may still be in flight: nothing is expected of them until the end
 	made    int
 
 	inSession bool // directory buckets by sessions, else by long-term keys

@@ -44,7 +44,7 @@ func openUploads(t *testing.T, client *s3.Client, bucket string) int {
 }
 
 // Killed in the middle, a migration leaves whole objects and no others; the next run goes on, and gives up the upload
-// that was under way.
+// that was in flight.
 func TestMigrateKilledAndResumed(t *testing.T) {
 	t.Parallel()
 	f, p, store, source := startFaultyMigration(t)
@@ -102,7 +102,7 @@ func TestMigrateKilledAndResumed(t *testing.T) {
 	}
 	if _, err := client.HeadObject(t.Context(),
 		&s3.HeadObjectInput{Bucket: &sealed, Key: aws.String("06 parts")}); err == nil || done == 0 {
-		t.Errorf("%d objects are there; the one under way: %v", done, err)
+		t.Errorf("%d objects are there; the one in flight: %v", done, err)
 	}
 	var position struct{ Uploads map[string]string }
 	text, err := os.ReadFile(resume)

@@ -171,7 +171,7 @@ func rerootGoesOnWhereItEnded(t *testing.T, p place) {
 		t.Fatalf("%+v, %v", tally, err)
 	}
 	both := newDesk(t, replica(m, fresh, old))
-	for _, d := range []*desk{d, both} { // while it is under way, and in services that were running
+	for _, d := range []*desk{d, both} { // while it is in progress, and in services that were running
 		for _, blob := range blobs {
 			if err := d.opens(t, blob); err != nil {
 				t.Error(err)

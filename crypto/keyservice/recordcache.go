@@ -49,7 +49,7 @@ type entry struct {
 	body       *body               // opened; nil: it must be
 	until      time.Time           // the secret and the body are wiped then
 	wiper      *time.Timer         // nil: none
-	refreshing bool                // an unwrap ahead of until is under way
+	refreshing bool                // an unwrap ahead of until is in progress
 }
 
 // A snapshot is a record as it was read, opened; its secrets are the caller's to wipe.
@@ -331,7 +331,7 @@ func (c *recordCache) write(ctx context.Context, s *snapshot, record *sealedReco
 	return fmt.Errorf("write %s: %w", s.name, err)
 }
 
-// close wipes everything and waits for unwraps under way.
+// close wipes everything and waits for unwraps in progress.
 func (c *recordCache) close() {
 	c.mu.Lock()
 	c.closed = true

@@ -10,7 +10,7 @@ import (
 	"sealfront/proxy/tools"
 )
 
-// A shredding is the end of a KMS key under way.
+// A shredding is a KMS key that is being ended.
 type shredding struct {
 	options *shredOptions
 	receipt *tools.Receipt

@@ -43,7 +43,7 @@ func TestRequestsWithoutARecordAreRefused(t *testing.T) {
 				len(a.records), shed)
 		}
 		if g.Active() != 0 {
-			t.Errorf("%d requests are still under way", g.Active())
+			t.Errorf("%d requests are still in flight", g.Active())
 		}
 	}
 }
@@ -68,7 +68,7 @@ func TestABugLeavesNothingUnderWay(t *testing.T) {
 	})
 	if g.Active() != 0 || len(a.records) != 1 || a.records[0].Code != "InternalError" ||
 		ctx.Response.StatusCode() != 500 {
-		t.Errorf("%d under way, %+v, %d", g.Active(), a.records, ctx.Response.StatusCode())
+		t.Errorf("%d in flight, %+v, %d", g.Active(), a.records, ctx.Response.StatusCode())
 	}
 }
 

@@ -3,7 +3,7 @@
 //	net.Conn    entersyscall ─▶ read, write ─▶ exitsyscall    sysmon takes the P of one that is away for 20 µs, looks
 //	socket.Conn                 read, write                   every 20 µs for more, and does so as long as it finds any
 //
-// The runtime's sockets don't block, so that a call which is under way for longer has only lost its processor to
+// The runtime's sockets don't block, so that a call which is in progress for longer has only lost its processor to
 // another program. For small requests sysmon took a twentieth of the whole program's time: bench/RESULTS.md. Waiting is
 // the runtime's, as ever, and with it deadlines and Close.
 package socket

@@ -116,7 +116,7 @@ func (b *lateBucket) Get(ctx context.Context, name string) ([]byte, string, erro
 	return body, etag, err
 }
 
-// A request doesn't share a read that has been under way for longer than a record may be old.
+// A request doesn't share a read that has been in progress for longer than a record may be old.
 func TestAReadThatBeganLongAgoIsNotShared(t *testing.T) {
 	b := newBucket()
 	writer := open(t, b, nil)

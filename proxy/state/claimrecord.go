@@ -8,7 +8,7 @@ import (
 // Outcomes of claims that callers decide by.
 var (
 	// ErrBusy: another operation holds the key's claim, and went on holding it for as long as a caller waits.
-	ErrBusy = errors.New("another operation on this key is under way")
+	ErrBusy = errors.New("another operation on this key is in progress")
 	// ErrClaimLost is the cause with which a claim's context ends when it could not be renewed: another replica may
 	// hold it.
 	ErrClaimLost = errors.New("the claim on the key could not be renewed in time")

@@ -160,7 +160,7 @@ func (c *Claim) readOthers(ctx context.Context, names []string) {
 	}
 }
 
-// inherit notes the move that was under way when h was taken over.
+// inherit notes the move that was in progress when h was taken over.
 func (c *Claim) inherit(h *hold) {
 	if h.record.Move != nil {
 		c.Inherited = append(c.Inherited, h.record.Move)

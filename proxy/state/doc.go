@@ -103,5 +103,5 @@ var (
 		"a state record does not open: it was altered, moved, or sealed under another state key")
 	ErrNoBucket     = errors.New("no such bucket")
 	ErrBucketExists = errors.New("the bucket exists")
-	ErrAborted      = errors.New("a conflicting operation on the bucket is under way")
+	ErrAborted      = errors.New("a conflicting operation on the bucket is in progress")
 )

@@ -50,7 +50,7 @@ const (
 func headline(r *Report, minute Traffic, damaged float64) (lines []Line) {
 	add := func(level, text, why, works string) { lines = append(lines, Line{level, text, why, works}) }
 	if !r.Ready && !slices.ContainsFunc(r.Health, func(s Standing) bool { return s.Bad }) {
-		add(levelDue, "This replica drains, or hasn't started yet", "", "requests that are under way")
+		add(levelDue, "This replica drains, or hasn't started yet", "", "requests that are in flight")
 	}
 	for i := range r.Health {
 		s := &r.Health[i]

@@ -49,7 +49,7 @@ func TestTheHeadline(t *testing.T) {
 		},
 		{
 			name: "draining", notReady: true, health: []status.Standing{well},
-			want: []string{"due: This replica drains, or hasn't started yet||requests that are under way"},
+			want: []string{"due: This replica drains, or hasn't started yet||requests that are in flight"},
 		},
 		{
 			name: "not ready by what is said anyhow", notReady: true,

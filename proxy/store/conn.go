@@ -142,7 +142,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	if err := c.extend(c.SetReadDeadline, &c.readSet); err != nil {
 		return 0, err
 	}
-	if !c.at.IsZero() { // no write is under way then
+	if !c.at.IsZero() { // no write is in progress then
 		c.at = time.Time{}
 	}
 	return c.Conn.Read(p)

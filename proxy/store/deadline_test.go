@@ -306,7 +306,7 @@ func TestConnectionsAreHandedOn(t *testing.T) {
 	}
 }
 
-// A context of many requests ends the one that is under way, those that are under way together, and none that is over.
+// A context of many requests ends the one that is in flight, those that are in flight together, and none that is over.
 func TestAContextOfManyRequestsEndsThem(t *testing.T) {
 	until := closing(t)
 	for _, together := range []int{1, 5} {

@@ -62,7 +62,7 @@ func (o *Objects) DeleteIf(ctx context.Context, name, etag string) error {
 	return err
 }
 
-// deletionsAtOnce is how many deletions are under way together on a store without DeleteObjects.
+// deletionsAtOnce is how many deletions are in flight together on a store without DeleteObjects.
 const deletionsAtOnce = 16
 
 // DeleteAll removes objects; those that aren't there are no error. It costs a request a thousand, or one each where

@@ -17,7 +17,7 @@
 //   - Rotation and rewrapping of the Transit key leave wrapped keys readable: TestRotationKeepsWhatWasWrapped.
 //   - There is one login at a time, however many calls wait or were refused: TestOneLoginAtATime. A refused login backs
 //     off, to two minutes, and calls fail at once meanwhile and say why: TestARefusedLoginBacksOff. A token that is
-//     revoked costs the calls under way one more round trip: TestARevokedTokenIsReplacedUnderLoad.
+//     revoked costs the calls in flight one more round trip: TestARevokedTokenIsReplacedUnderLoad.
 //   - Every call ends within two timeouts: TestAHangingServerEndsInTime.
 //   - Tokens, secret ids and keys appear in no error and no warning: TestSecretsStayOutOfErrors.
 //   - Where the server is and whom to trust is Config's word, not the environment's: TestTheEnvironmentDoesNotMoveIt.
