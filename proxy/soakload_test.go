@@ -287,9 +287,6 @@ func (w *soakWorker) upload(o *soakObject) {
 		}
 		if body != "" && w.random.IntN(4) == 0 {
 			broken := *r
-			w.mu.Lock()
-			w.hungUp++
-			w.mu.Unlock()
 			w.hangUp("UploadPart", &broken, len(body)/2)
 		}
 		etag := ""
@@ -299,9 +296,6 @@ func (w *soakWorker) upload(o *soakObject) {
 				etag = a.Header.Get("ETag")
 				break
 			}
-			w.mu.Lock()
-			w.hungUp++ // its record may be written by the time of the abort
-			w.mu.Unlock()
 		}
 		if etag == "" {
 			w.abort(o, id)

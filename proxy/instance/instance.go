@@ -204,6 +204,7 @@ func (i *Instance) openState(ctx context.Context) (*state.State, error) {
 	return state.Open(ctx, i.Storage.Records, i.KMS.Client, state.Options{
 		CacheLife: i.options.RecordLife,
 		ClaimAge:  i.options.ClaimAge, ClaimPatience: 3 * i.options.ClaimAge,
+		SweepEvery:        i.options.SweepEvery,
 		ConditionalDelete: i.Storage.Abilities.ConditionalDelete,
 		Alone:             c.Store.SingleWriter || c.Store.Kind == "embedded" || c.Store.Kind == "memory",
 		ServiceKey:        i.KMS.ServiceKey,
@@ -238,7 +239,7 @@ func (i *Instance) openTracing(ctx context.Context) (*tracing.Tracing, error) {
 func (i *Instance) begin(ctx context.Context) error {
 	c := i.Config
 	i.Certificates = certificates.Watch(TrustedCertificates(c), i.Log, i.Metrics.Certificates, i.options.Now)
-	i.closers.add(startSweeps(ctx, i.State, i.Gateway, i.Log))
+	i.closers.add(startSweeps(ctx, i.State, i.Gateway, i.options.SweepEvery, i.Log))
 	if !i.State.Alone() {
 		i.Replicas = state.NewRoll(i.State)
 	}

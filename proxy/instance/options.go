@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net"
@@ -39,6 +40,7 @@ type Options struct {
 	Now        func() time.Time // default time.Now
 	RecordLife time.Duration    // state.Options.CacheLife
 	ClaimAge   time.Duration    // state.Options.ClaimAge; patience is three times as long
+	SweepEvery time.Duration    // state.Options.SweepEvery; default an hour
 	RoleLife   time.Duration    // the longest session of a role; default the configuration's
 	CopyLimit  int64            // gateway.Options.CopyLimit and tools.Installation.CopyLimit, in bytes
 	PutLimit   int64            // tools.Migration.PutLimit, in bytes
@@ -69,6 +71,7 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.SweepEvery = cmp.Or(o.SweepEvery, time.Hour)
 	if o.EmbeddedStore == nil {
 		o.EmbeddedStore = func(ctx context.Context, l localstore.Options) (EmbeddedStore, error) {
 			s, err := localstore.Start(ctx, l)

@@ -12,15 +12,16 @@ import (
 )
 
 const (
-	sweepEvery     = time.Hour
 	freeNamesEvery = 5 * time.Second // names of deleted buckets are checked
 	// removalsEnd is how long the end of the process waits for what is removed behind requests' backs.
 	removalsEnd = 500 * time.Millisecond
 )
 
-// startSweeps removes leftovers of the state bucket now and every hour, one replica at a time, and frees the names of
-// deleted buckets, until stop.
-func startSweeps(ctx context.Context, s *state.State, g *gateway.Gateway, log *zap.Logger) (stop func() error) {
+// startSweeps removes leftovers of the state bucket now and at intervals of every, one replica at a time, and frees the
+// names of deleted buckets, until stop.
+func startSweeps(
+	ctx context.Context, s *state.State, g *gateway.Gateway, every time.Duration, log *zap.Logger,
+) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	janitor := state.NewJanitor(s, g.Objects().UploadGone)
@@ -30,7 +31,7 @@ func startSweeps(ctx context.Context, s *state.State, g *gateway.Gateway, log *z
 	}
 	go func() {
 		defer close(done)
-		ticker, names := time.NewTicker(sweepEvery), time.NewTicker(freeNamesEvery)
+		ticker, names := time.NewTicker(every), time.NewTicker(freeNamesEvery)
 		defer ticker.Stop()
 		defer names.Stop()
 		for due := true; ; {
@@ -38,7 +39,7 @@ func startSweeps(ctx context.Context, s *state.State, g *gateway.Gateway, log *z
 				if err := s.FreeNames(ctx); err != nil && ctx.Err() == nil {
 					log.Warn("the name of a deleted bucket could not be freed; the next attempt is soon", zap.Error(err))
 				}
-			} else if err := s.Sweeping(ctx, sweepEvery, sweep); err != nil && ctx.Err() == nil {
+			} else if err := s.Sweeping(ctx, every, sweep); err != nil && ctx.Err() == nil {
 				log.Warn("leftovers in the state bucket could not be removed; the next sweep tries again", zap.Error(err))
 			}
 			select {

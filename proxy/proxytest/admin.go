@@ -79,7 +79,7 @@ func (p *Program) Rest() (store, kms int) {
 		return p.Metric("sealfront_store_requests_total"), p.Metric("sealfront_kms_calls_total")
 	}
 	store, kms = counts()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for still := 0; still < 4 && time.Now().Before(deadline); still++ {
 		time.Sleep(15 * time.Millisecond)
 		s, k := counts()

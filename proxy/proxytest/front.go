@@ -2,6 +2,7 @@ package proxytest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -35,6 +36,7 @@ type StoreFront struct {
 	requests []*http.Request
 	answers  func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
 	Alter    func(*http.Response)
+	failures []string // requests that the store didn't answer
 }
 
 // DiscardLog is the log of servers whose clients break off on purpose.
@@ -69,8 +71,12 @@ func NewFrontOf(t testing.TB, endpoint string) *StoreFront {
 		t.Fatal(err)
 	}
 	f := &StoreFront{}
+	// Each request has a connection of its own: one that the store closes while the next request is being written would
+	// be a 502 that no test means.
+	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true, DialContext: DialAbruptly}
 	proxy := &httputil.ReverseProxy{
-		ErrorLog: DiscardLog, Transport: &http.Transport{DisableCompression: true, DialContext: DialAbruptly},
+		ErrorLog: DiscardLog, Transport: transport,
+		ErrorHandler: f.notAnswered,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
 			r.Out.Host = r.In.Host // it is signed
@@ -109,8 +115,25 @@ func NewFrontOf(t testing.TB, endpoint string) *StoreFront {
 		}
 	})}
 	go func() { _ = f.Serve(ln) }()
-	t.Cleanup(func() { _ = f.Close() })
+	t.Cleanup(func() {
+		_ = f.Close()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if t.Failed() && len(f.failures) > 0 {
+			t.Logf("not answered by the store:\n%s", strings.Join(f.failures, "\n"))
+		}
+	})
 	return f
+}
+
+// notAnswered answers a request that the store didn't.
+func (f *StoreFront) notAnswered(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() == nil { // the program hasn't broken off
+		f.mu.Lock()
+		f.failures = append(f.failures, fmt.Sprintf("%s %s: %v", r.Method, r.URL, err))
+		f.mu.Unlock()
+	}
+	w.WriteHeader(http.StatusBadGateway)
 }
 
 // Seen returns and forgets what has crossed.

@@ -12,6 +12,7 @@ type Hooks struct {
 	RecordLife time.Duration // how long a record of a bucket or an upload is cached; 0: the default
 	RoleLife   time.Duration // the longest session of a role; 0: the configuration's
 	ClaimAge   time.Duration // after which another replica may take a claim; 0: the default
+	SweepEvery time.Duration // of leftovers in the state bucket; 0: the default
 	CopyLimit  int64         // bytes that the store copies by one request; 0: the default
 	PutLimit   int64         // bytes that a migration writes by one request; 0: the default
 	// HealthEvery is how often store and KMS are asked how they are, five times as long as they have to answer; 0: the
@@ -23,7 +24,7 @@ type Hooks struct {
 func (h *Hooks) options() instance.Options {
 	o := instance.Options{
 		RecordLife: h.RecordLife, RoleLife: h.RoleLife, ClaimAge: h.ClaimAge, CopyLimit: h.CopyLimit, PutLimit: h.PutLimit,
-		HealthEvery: h.HealthEvery,
+		HealthEvery: h.HealthEvery, SweepEvery: h.SweepEvery,
 	}
 	if ahead := h.Ahead; ahead != 0 {
 		o.Now = func() time.Time { return time.Now().Add(ahead) }
@@ -63,6 +64,10 @@ func RoleLife(life time.Duration) Option { return func(s *Setup) { s.hooks.RoleL
 
 // ClaimAge sets when the claim of a replica that is gone may be taken by another.
 func ClaimAge(age time.Duration) Option { return func(s *Setup) { s.hooks.ClaimAge = age } }
+
+// SweepEvery sets how often the program sweeps the state bucket, and thereby what it takes for a leftover: see
+// state.Options.SweepEvery.
+func SweepEvery(every time.Duration) Option { return func(s *Setup) { s.hooks.SweepEvery = every } }
 
 // CopyLimit sets how many bytes the store copies by one request.
 func CopyLimit(n int64) Option { return func(s *Setup) { s.hooks.CopyLimit = n } }

@@ -129,7 +129,7 @@ func startCommand(t testing.TB, options []Option, args ...string) *Program {
 		if !ok {
 			t.Fatalf("the program ended before it was ready:\n%s", p.Stderr.String())
 		}
-	case <-time.After(60 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatalf("the program was not ready in time:\n%s", p.Stderr.String())
 	}
 	return p
@@ -186,7 +186,7 @@ func (p *Program) Wait() int {
 	select {
 	case <-p.Ended:
 		return *p.status
-	case <-time.After(60 * time.Second):
+	case <-time.After(3 * time.Minute):
 	}
 	p.T.Errorf("the program did not end in time")
 	if p.running.signal(syscall.SIGKILL) != nil {

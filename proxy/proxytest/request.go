@@ -119,7 +119,7 @@ func (p *Program) Dial(r *Request, host string) net.Conn {
 		p.T.Fatal(err)
 	}
 	p.T.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
 	return c
 }
 

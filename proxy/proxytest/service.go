@@ -39,7 +39,7 @@ func StartServer(t testing.TB, address string, env []string, path string, args .
 		_ = cmd.Process.Kill()
 		<-ended
 	})
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(3 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// How long the janitor waits before it takes something for a leftover.
-const (
-	leftoverAge   = 24 * time.Hour // of uploads and of records without one
-	leftoverPause = time.Hour      // between the two looks at which an upload must be gone
-)
+// leftoverAge is how old uploads, and records without one, are before they can be leftovers, and how long the record of
+// an upload that has ended stays: a day.
+func (s *State) leftoverAge() time.Duration { return 24 * s.o.SweepEvery }
+
+// leftoverPause is between the two looks at which an upload must be gone: an hour.
+func (s *State) leftoverPause() time.Duration { return s.o.SweepEvery }
 
 // A Janitor removes what requests that broke off have left in the state bucket, and gives records the names that are
 // listed, where a request or an earlier release has left them without. It removes the record of an open upload only on
@@ -64,7 +65,7 @@ func (j *Janitor) fail(err error) {
 // hour of the day, which its hash chooses.
 func (j *Janitor) due(d *dir) bool {
 	now := j.state.o.Now()
-	if now.Sub(d.open.Initiated) < leftoverAge {
+	if now.Sub(d.open.Initiated) < j.state.leftoverAge() {
 		return false
 	}
 	j.mu.Lock()
@@ -89,7 +90,7 @@ func (j *Janitor) look(ctx context.Context, d *dir, u *Upload) error {
 		j.seen[d.prefix()] = now
 	}
 	j.mu.Unlock()
-	if !gone || !before || now.Sub(first) < leftoverPause {
+	if !gone || !before || now.Sub(first) < j.state.leftoverPause() {
 		return nil
 	}
 	return j.remove(ctx, d)

@@ -29,7 +29,10 @@ type Options struct {
 	// ClaimAge is after which time without a change a claim is taken over, ClaimPatience how long Claim waits; defaults
 	// 12 s and 20 s. Tests make them short; replicas of one store must agree.
 	ClaimAge, ClaimPatience time.Duration
-	Now                     func() time.Time
+	// SweepEvery is how often the janitor sweeps, after which time what looks like a leftover is one, and a 24th of how
+	// long the record of an upload that has ended stays; default an hour.
+	SweepEvery time.Duration
+	Now        func() time.Time
 	// Damaged, if set, is called with the name of each record that does not open.
 	Damaged func(name string)
 	// Revoked, if set, is called with each KMS key that was revoked, here or at another replica; AllKeys stands for
@@ -86,6 +89,9 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.SweepEvery <= 0 {
+		o.SweepEvery = time.Hour
 	}
 	if o.ClaimAge <= 0 {
 		o.ClaimAge = claimAge

@@ -53,9 +53,6 @@ const (
 	UploadAborted   = "aborted"
 )
 
-// endedUploadLife is how long the record of an upload that has ended stays.
-const endedUploadLife = 24 * time.Hour
-
 // Where an upload's records lie: see doc.go.
 const (
 	uploadPrefix = "uploads/"

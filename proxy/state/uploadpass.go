@@ -166,12 +166,12 @@ func (p *pass) decide(d *dir) {
 	look := p.janitor != nil && d.record != nil && d.open != nil && p.janitor.due(d)
 	switch {
 	case d.record == nil: // written while the upload was being removed, or before its record
-		if p.janitor != nil && age >= leftoverAge {
+		if p.janitor != nil && age >= p.s.leftoverAge() {
 			p.do(func(ctx context.Context) error { return p.settle(ctx, d, false) })
 		}
 	case d.open != nil && !look && p.isOpen(d):
 	case d.open == nil && (ended(d.record.size) && !p.careful || p.known(d) != "" && p.known(d) != UploadOpen):
-		if p.janitor != nil && (age >= endedUploadLife || d.parts && age >= leftoverPause) {
+		if p.janitor != nil && (age >= p.s.leftoverAge() || d.parts && age >= p.s.leftoverPause()) {
 			p.do(func(ctx context.Context) error { return p.settle(ctx, d, look) })
 		}
 	default:
@@ -229,9 +229,9 @@ func (p *pass) settle(ctx context.Context, d *dir, look bool) error {
 		switch {
 		case p.janitor == nil:
 			return nil
-		case s.o.Now().Sub(u.Ended) >= endedUploadLife:
+		case s.o.Now().Sub(u.Ended) >= s.leftoverAge():
 			return p.janitor.remove(ctx, d)
-		case d.parts && s.o.Now().Sub(u.Ended) >= leftoverPause:
+		case d.parts && s.o.Now().Sub(u.Ended) >= s.leftoverPause():
 			return s.removeParts(ctx, d.prefix())
 		}
 		return nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
+	"time"
 )
 
 // Probe tries out the store in a bucket of ours, below a random prefix that it removes again. An error means
@@ -80,6 +82,21 @@ func (c *Client) newProbe(bucket string) *probe {
 	return &probe{objects: c.Objects(bucket), prefix: "probe-" + hex.EncodeToString(salt[:])}
 }
 
+// attemptPause is how long an attempt waits that failed.
+const attemptPause = 200 * time.Millisecond
+
+// pause waits, and reports whether ctx lasts.
+func pause(ctx context.Context, d time.Duration) bool {
+	wait := time.NewTimer(d)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // An attempt finds out one ability.
 type attempt struct {
 	name    string
@@ -88,9 +105,11 @@ type attempt struct {
 	refuses bool // the store can't be used without it
 }
 
+// run makes the attempt, and once more what would keep the program from starting: an ability that it needs, or an
+// answer of no use, such as a gateway's 502 while its store restarts.
 func (t *attempt) run(ctx context.Context) error {
 	ok, err := t.do(ctx)
-	if err == nil && !ok && t.refuses {
+	if err != nil && !errors.Is(err, ErrHangs) && pause(ctx, attemptPause) || err == nil && !ok && t.refuses {
 		ok, err = t.do(ctx)
 	}
 	if err != nil {

@@ -342,3 +342,15 @@ func TestTheProbeTriesTwiceBeforeItRefusesAStore(t *testing.T) {
 		})
 	}
 }
+
+// One answer of no use, as of a gateway whose store restarts, is no reason to refuse a start.
+func TestTheProbeOutlivesOneBadGateway(t *testing.T) {
+	s, _ := memory(t, nil)
+	var sent atomic.Int64
+	a, err := front(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+		return strings.HasSuffix(r.URL.Path, "/described") && sent.Add(1) == 1 && status(w, http.StatusBadGateway)
+	}, nil).Probe(t.Context(), bucket)
+	if err != nil || a.String() != "nothing is missing" || sent.Load() < 2 {
+		t.Errorf("%s, %v; %d requests", a, err, sent.Load())
+	}
+}
