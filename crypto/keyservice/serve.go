@@ -18,7 +18,9 @@ func (s *Service) Serve(ctx context.Context, ln net.Listener, drain time.Duratio
 // Serve answers requests on ln by handler until ctx ends, then waits for those in flight for as long as drain says, but
 // not for connections on which no request was sent: clients keep some in reserve. It closes ln, and returns nil when
 // ctx was the reason. errorLog takes what the server says of connections; nil is log's own.
-func Serve(ctx context.Context, ln net.Listener, handler http.Handler, drain time.Duration, errorLog *log.Logger) error {
+func Serve(
+	ctx context.Context, ln net.Listener, handler http.Handler, drain time.Duration, errorLog *log.Logger,
+) error {
 	server := &http.Server{
 		ErrorLog: errorLog,
 		Handler:  handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,

@@ -76,7 +76,8 @@ func (s *Site) Serve(
 	errorLog := admin.ErrorLog(func(text string) { s.log.Debug(text) }, func(text string) { s.log.Error(text) })
 	if l.HTTPS != nil {
 		running.Go(func() {
-			served <- keyservice.Serve(serving, tls.NewListener(l.HTTPS, s.listenerTLS()), s, s.config.Limits.DrainTimeout, errorLog)
+			encrypted := tls.NewListener(l.HTTPS, s.listenerTLS())
+			served <- keyservice.Serve(serving, encrypted, s, s.config.Limits.DrainTimeout, errorLog)
 		})
 	}
 	if l.HTTP != nil {

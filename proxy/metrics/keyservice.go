@@ -36,7 +36,8 @@ func NewKeyService() *KeyService {
 		rootTime: histogram("sealfront_root_call_duration_seconds", "Seconds that calls of roots took.", "root"),
 		store: counter("sealfront_records_requests_total",
 			"Requests to the store of the records, by operation and status, 0 for none.", "operation", "code"),
-		audit:    counter("sealfront_audit_records_total", "Records of the audit log, by outcome: written or lost.", "outcome"),
+		audit: counter("sealfront_audit_records_total", "Records of the audit log, by outcome: written or lost.",
+			"outcome"),
 		notAfter: newNotAfter(),
 	}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
