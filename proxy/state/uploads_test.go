@@ -183,3 +183,38 @@ func TestL11TheJanitorIsSlowToBelieve(t *testing.T) {
 		t.Errorf("listed: %q", names)
 	}
 }
+
+// A stash is of an upload that is in progress, of one that has ended and when, or of none.
+func TestStashesSayWhatBecameOfTheirUpload(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	record := create(t, s, "bucket")
+	ended, going := newUpload(t, s, record, "ended", b.now), newUpload(t, s, record, "going", b.now)
+	unknown := *going
+	unknown.ID = "unknown"
+	b.pass(time.Minute)
+	if err := s.EndUpload(t.Context(), ended, state.UploadCompleted, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.Settle()
+	want := make(map[string]state.Stash)
+	for u, says := range map[*state.Upload]state.Stash{
+		ended: {Ended: b.now.UTC()}, going: {Open: true}, &unknown: {},
+	} {
+		name := state.StashName(u, 1, [crypto.SaltSize]byte{})
+		if _, err := b.Put(t.Context(), name, []byte("sealed"), ""); err != nil {
+			t.Fatal(err)
+		}
+		want[name] = says
+	}
+	err := s.Stashes(t.Context(), record, func(got *state.Stash) error {
+		if says, ok := want[got.Name]; !ok || got.Open != says.Open || !got.Ended.Equal(says.Ended) || got.Size != 6 {
+			t.Errorf("%+v, want %+v", got, says)
+		}
+		delete(want, got.Name)
+		return nil
+	})
+	if err != nil || len(want) != 0 {
+		t.Errorf("%v; not said: %v", err, want)
+	}
+}

@@ -24,6 +24,8 @@ import (
 	"sealfront/crypto/keyring"
 	"sealfront/proxy/attestation"
 	"sealfront/proxy/objects"
+	"sealfront/proxy/proxytest"
+	"sealfront/proxy/state"
 	"sealfront/proxy/tools"
 )
 
@@ -67,8 +69,25 @@ func (s *site) attestBy(in *tools.Installation, t tools.Target, o tools.AttestOp
 	o.Pause = cmp.Or(o.Pause, time.Millisecond)
 	if in.State != nil {
 		o.Key = in.State.SigningKey(attestation.Purpose)
+		proxytest.Eventually(s.t, "what completed uploads have left is removed", func() bool { return !s.removing(t.Bucket) })
 	}
 	return in.Attest(s.t.Context(), t, o)
+}
+
+// removing reports whether stashes of uploads that have ended are still there: they are removed behind clients' backs.
+func (s *site) removing(bucket string) (some bool) {
+	s.t.Helper()
+	record, err := s.state.Bucket(s.t.Context(), bucket)
+	if err != nil {
+		return false // the tool says so
+	}
+	if err := s.state.Stashes(s.t.Context(), record, func(stash *state.Stash) error {
+		some = some || !stash.Ended.IsZero()
+		return nil
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	return some
 }
 
 // checkAttested checks a statement's signature and its list.

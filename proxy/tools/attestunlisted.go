@@ -199,7 +199,7 @@ func (a *attest) lookAtStashes(ctx context.Context) error {
 			"objects were not seen")
 	}
 	return a.in.State.Stashes(ctx, a.record, func(s *state.Stash) error {
-		if s.Open || !a.old(s.Modified) {
+		if s.Open || !a.old(s.Modified) || !a.old(s.Ended) { // those of an upload that has just ended are being removed
 			return nil
 		}
 		modified := s.Modified
