@@ -7,12 +7,8 @@ import (
 	"sealfront/proxy/config"
 )
 
-// serverTLS is how clients of listen.https connect; nil without it. Its error is a config.Faults.
-func serverTLS(k *config.KeyService) (*tls.Config, error) {
-	if k.Listen.HTTPS == "" {
-		return nil, nil
-	}
-	c := &k.TLS
+// serverTLS is how clients of listen.https connect. Its error is a config.Faults.
+func serverTLS(c *config.KeyTLS) (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 	if err != nil {
 		return nil, config.Faults{{Path: "tls.cert", Why: err.Error()}}
@@ -31,14 +27,13 @@ func serverTLS(k *config.KeyService) (*tls.Config, error) {
 	return t, nil
 }
 
-// serve shows new connections the certificate of t, which was made of the configuration, from now on.
-func (s *Site) serve(t *tls.Config) {
+// serve shows new connections the certificate of t, which was made of c, from now on; nil is no listen.https.
+func (s *Site) serve(t *tls.Config, c *config.KeyTLS) {
 	if t == nil {
 		s.certificates.Serve(nil)
 		return
 	}
 	s.encryption.Store(t)
-	c := &s.config.TLS
 	var served []certificates.Certificate
 	if found, ok := certificates.OfChain("tls.cert", c.Cert, t.Certificates[0].Certificate); ok {
 		served = append(served, found)

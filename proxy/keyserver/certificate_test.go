@@ -19,6 +19,7 @@ func TestAKeyServicesCertificates(t *testing.T) {
 	servers.Lasting(t, "served", -2*time.Hour, -time.Hour)
 	text := strings.Replace(proxytest.KeyServerConfig(t, "", "reload_every: 20ms\n"),
 		`https: "", http: "127.0.0.1:0"`, `https: "127.0.0.1:0"`, 1)
+	servedIn := servers.Path("")
 	text += fmt.Sprintf("tls: {cert: %q, key: %q, client_ca: %q}\n", servers.Path("served.crt"),
 		servers.Path("served.key"),
 		clients.File)
@@ -77,6 +78,14 @@ func TestAKeyServicesCertificates(t *testing.T) {
 	if err := dial(clients); err == nil {
 		t.Error("the former authority's client is still admitted")
 	}
+	// Other files, of another authority.
+	servers = proxytest.NewAuthority(t)
+	servers.Lasting(t, "other", -time.Hour, 40*24*time.Hour)
+	text = strings.Replace(strings.ReplaceAll(text, "served.", "other."), servedIn, servers.Path(""), 2)
+	if err := os.WriteFile(p.ConfigFile(), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	proxytest.Eventually(t, "the other certificate is shown", func() bool { return dial(others) == nil })
 	for line := range strings.Lines(p.Stderr.String()) {
 		if !strings.HasPrefix(line, "{") {
 			t.Errorf("not a line of the log: %s", line)

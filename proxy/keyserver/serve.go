@@ -187,8 +187,7 @@ func (s *Site) Watch(ctx context.Context, file string, reload func()) {
 // files are those of the configuration whose callers are in force.
 func (s *Site) files() []string { return s.callers.Load().files }
 
-// Reload puts the identities, roles, issuers, the certificate and the authorities of clients' own of a configuration in
-// force. Other changes wait for a restart.
+// Reload puts the identities, roles, issuers and tls of a configuration in force. Other changes wait for a restart.
 func (s *Site) Reload(load func() (*config.KeyService, error)) {
 	if err := s.reload(load); err != nil {
 		s.log.Error("the configuration was refused, and what was in force before is", zap.Error(err))
@@ -199,7 +198,7 @@ func (s *Site) Reload(load func() (*config.KeyService, error)) {
 			s.log.Error("the audit log could not be opened again", zap.Error(err))
 		}
 	}
-	s.log.Info("identities, roles, issuers and certificate were read again")
+	s.log.Info("identities, roles, issuers and certificates were read again")
 }
 
 func (s *Site) reload(load func() (*config.KeyService, error)) error {
@@ -207,13 +206,15 @@ func (s *Site) reload(load func() (*config.KeyService, error)) error {
 	if err != nil {
 		return err
 	}
-	encryption, err := serverTLS(s.config) // other files wait for a restart, another content doesn't
-	if err != nil {
-		return err
+	var encryption *tls.Config
+	if s.config.Listen.HTTPS != "" {
+		if encryption, err = serverTLS(&c.TLS); err != nil {
+			return err
+		}
 	}
 	if err := s.SetCallers(c); err != nil {
 		return err
 	}
-	s.serve(encryption)
+	s.serve(encryption, &c.TLS)
 	return nil
 }

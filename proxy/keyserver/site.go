@@ -51,11 +51,13 @@ func Open(ctx context.Context, c *config.KeyService, log *zap.Logger) (_ *Site, 
 		}
 	}()
 	s.certificates = certificates.Watch(trustedCertificates(c), log, s.Metrics.Certificates, nil)
-	encryption, err := serverTLS(c)
-	if err != nil {
-		return nil, err
+	var encryption *tls.Config
+	if c.Listen.HTTPS != "" {
+		if encryption, err = serverTLS(&c.TLS); err != nil {
+			return nil, err
+		}
 	}
-	s.serve(encryption)
+	s.serve(encryption, &c.TLS)
 	if err := s.SetCallers(c); err != nil {
 		return nil, err
 	}

@@ -44,8 +44,10 @@ func Check(ctx context.Context, c *config.KeyService) error {
 		}
 		return err
 	}
-	if _, err := serverTLS(c); take(err) != nil {
-		return err
+	if c.Listen.HTTPS != "" {
+		if _, err := serverTLS(&c.TLS); take(err) != nil {
+			return err
+		}
 	}
 	for i := range c.Issuers {
 		issuers, err := webidentity.New([]webidentity.Options{c.Issuers[i].Options()}, nil, nil)
