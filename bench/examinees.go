@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sealfront/bench/conformance"
+	"sealfront/proxy/socket"
 	"sealfront/sigv4"
 )
 
@@ -151,7 +152,7 @@ func startExaminedMoto(ctx context.Context, l *lab) (s conformance.Settings, ver
 	if err != nil {
 		return s, "", errAbsent
 	}
-	address, err := freeAddress()
+	address, err := socket.UnusedAddress()
 	if err != nil {
 		return s, "", err
 	}
@@ -172,7 +173,7 @@ func startExaminedRclone(ctx context.Context, l *lab) (s conformance.Settings, v
 	if program == "" {
 		return s, "", errAbsent
 	}
-	address, err := freeAddress()
+	address, err := socket.UnusedAddress()
 	if err != nil {
 		return s, "", err
 	}

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"sealfront/proxy/socket"
 )
 
 // A fleet is replicas of one installation: one store, one key service, and one certificate and identities that change
@@ -76,7 +78,7 @@ func (l *lab) startFleet(ctx context.Context) (*fleet, error) {
 
 // addReplica starts one more replica.
 func (f *fleet) addReplica(ctx context.Context, o replicaOptions) error {
-	address, err := freeAddress()
+	address, err := socket.UnusedAddress()
 	if err != nil {
 		return err
 	}

@@ -256,13 +256,3 @@ func (l *lab) delayed(address string) (string, error) {
 	l.delays = append(l.delays, d)
 	return d.address, nil
 }
-
-// freeAddress finds a loopback port for programs that don't say which one they took.
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String(), nil
-}

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"sealfront/proxy/socket"
 )
 
 // errAbsent is the error of programs that aren't installed.
@@ -80,7 +82,7 @@ func startNginx(ctx context.Context, l *lab) (*target, error) {
 	if program == "" {
 		return nil, errAbsent
 	}
-	address, err := freeAddress()
+	address, err := socket.UnusedAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +124,7 @@ func startHAProxy(ctx context.Context, l *lab) (*target, error) {
 	if program == "" {
 		return nil, errAbsent
 	}
-	address, err := freeAddress()
+	address, err := socket.UnusedAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +161,7 @@ func startRclone(ctx context.Context, l *lab) (*target, error) {
 	if program == "" {
 		return nil, errAbsent
 	}
-	address, err := freeAddress()
+	address, err := socket.UnusedAddress()
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"sealfront/proxy/socket"
 )
 
 // minio starts a MinIO, with TLS where secure is set, and with a key of its own where encrypted is. The endpoint is
@@ -16,7 +18,7 @@ func (l *lab) minio(ctx context.Context, name string, secure, encrypted bool) (p
 	if program == "" {
 		return nil, "", errAbsent
 	}
-	address, err := freeAddress()
+	address, err := socket.UnusedAddress()
 	if err != nil {
 		return nil, "", err
 	}
@@ -84,7 +86,7 @@ func (l *lab) versitygw(ctx context.Context, name string, secure bool) (p *proce
 	if program == "" {
 		return nil, "", errAbsent
 	}
-	address, err := freeAddress()
+	address, err := socket.UnusedAddress()
 	if err != nil {
 		return nil, "", err
 	}

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sealfront/proxy/socket"
 )
 
 // impatient is a server that cuts slow clients off after a while.
@@ -157,7 +159,7 @@ func TestASteadyLoadAsksAgainOnceConnectionsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	target.tls.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	nobody, err := freeAddress()
+	nobody, err := socket.UnusedAddress()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/proxytest"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -83,15 +85,10 @@ func startAPIServer(t *testing.T) *apiServer {
 	}
 }
 
-// freePort is a port that was free a moment ago.
+// freePort is a port on which nobody listens.
 func freePort(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	_, port, _ := net.SplitHostPort(proxytest.Loopback(t))
 	return port
 }
 

@@ -252,7 +252,7 @@
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
 //	 access: roles, sts, webidentity; keyserver: roles, session, sts, webidentity; gateway: sts; config: webidentity
-//	 conn and store: socket
+//	 conn, store, localstore: socket
 //
 // xmldoc, below all of them, reads the XML of clients and stores within bounds; policy, s3, objects, gateway, store,
 // memstore and tools do so by it alone.
@@ -270,7 +270,7 @@
 //   - session makes session tokens and temporary credentials; state has records, sealed, in the store; store is the
 //     client of the store;
 //     localstore is an embedded store and memstore one for load tests, both called over the wire.
-//   - socket is what conn and store read from and write to.
+//   - socket is what conn and store read from and write to, and chooses the embedded store's address.
 //   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check
 //     tries what a configuration names; admin is the operator's address; supervisor reports to systemd; certificates
 //     knows when those of a server end.

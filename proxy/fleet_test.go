@@ -31,6 +31,7 @@ type fleet struct {
 	dir      string             // with the certificate
 	kms      *proxytest.Program // its key service only
 	replicas [3]*proxytest.Program
+	listen   [3]string // where each is started, again and again
 	balancer string
 }
 
@@ -52,11 +53,10 @@ kms: {kind: aws, endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
 // start starts a replica whose clock is ahead by this much.
 func (f *fleet) start(i int, ahead time.Duration) {
 	f.t.Helper()
-	listen := "127.0.0.1:0"
-	if old := f.replicas[i]; old != nil {
-		listen = strings.TrimPrefix(old.Env["SEALFRONT_HTTP_URL"], "http://")
+	if f.listen[i] == "" {
+		f.listen[i] = proxytest.Loopback(f.t)
 	}
-	f.replicas[i] = proxytest.StartWith(f.t, f.config(listen), proxytest.ClockAhead(ahead))
+	f.replicas[i] = proxytest.StartWith(f.t, f.config(f.listen[i]), proxytest.ClockAhead(ahead))
 }
 
 func newFleet(t *testing.T) *fleet {
@@ -86,12 +86,7 @@ func (f *fleet) balance() {
 	if err != nil {
 		proxytest.Missing(t, "haproxy is not installed")
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	_ = ln.Close()
+	address := proxytest.Loopback(t)
 	var b strings.Builder
 	fmt.Fprintf(&b,
 		"defaults\n mode tcp\n timeout connect 2s\n timeout client 60s\n timeout server 60s\n retries 5\n option "+

@@ -103,7 +103,7 @@ func runRecipe(t *testing.T, recipe string) {
 	// All that is changed in it: addresses, and the program, which has been built already.
 	script := built(recipe)
 	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:9090", "127.0.0.1:9000"} {
-		script = strings.ReplaceAll(script, address, freePort(t))
+		script = strings.ReplaceAll(script, address, proxytest.Loopback(t))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -136,14 +136,4 @@ func runRecipe(t *testing.T, recipe string) {
 func built(recipe string) string {
 	recipe = strings.ReplaceAll(recipe, "go build -o try/sealfront ./proxy", "true")
 	return strings.ReplaceAll(recipe, "./sealfront ", "SEALFRONT_TEST_PROGRAM=1 '"+must(filepath.Abs(os.Args[0]))+"' ")
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }

@@ -16,12 +16,14 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"sealfront/proxy/proxytest"
 )
 
 // startStore starts a store and returns its part of the configuration.
 func startStore(t *testing.T, name string) string {
 	t.Helper()
-	path, address := programPath(t, name), freeAddress(t)
+	path, address := programPath(t, name), proxytest.Loopback(t)
 	var cmd *exec.Cmd
 	switch name {
 	case "versitygw":
@@ -46,7 +48,7 @@ func startMoto(t *testing.T) string {
 	if err := exec.Command(python, "-c", "import moto.server").Run(); err != nil {
 		absent(t, "python3 has no moto with its server", true)
 	}
-	address := freeAddress(t)
+	address := proxytest.Loopback(t)
 	host, port, _ := net.SplitHostPort(address)
 	startServer(t, exec.Command(python, "-m", "moto.server", "-H", host, "-p", port), "http://"+address+"/")
 	return "http://" + address
@@ -74,17 +76,6 @@ func absent(t *testing.T, what string, python bool) {
 		t.Fatal(what)
 	}
 	t.Skip(what + "; .ci/run installs it")
-}
-
-// freeAddress finds a free port; these servers can't choose one.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 // startServer runs a server until the test ends, and waits until probe answers less than 500.

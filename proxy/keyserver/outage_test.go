@@ -33,9 +33,9 @@ const lifetime = 4 * time.Second
 func newSite(t *testing.T, root string) *site {
 	t.Helper()
 	s := &site{t: t, blobs: make(map[string][]byte)}
-	s.config = proxytest.KeyServerConfig(t, root, fmt.Sprintf("key: {lifetime: %s, root_timeout: 1s}", lifetime))
+	s.config = proxytest.Fixed(t,
+		proxytest.KeyServerConfig(t, root, fmt.Sprintf("key: {lifetime: %s, root_timeout: 1s}", lifetime)))
 	s.service = proxytest.StartKeyServer(t, s.config, proxytest.As(proxytest.Processes))
-	s.config = proxytest.Fixed(s.config, s.service)
 	endpoint := s.service.Env["SEALFRONT_KMS_ENDPOINT"]
 	s.keys = kmsClient(endpoint)
 	key := func() string {
@@ -255,12 +255,11 @@ func TestARootThatGoesAndComesBack(t *testing.T) {
 	})
 	t.Run("killed", func(t *testing.T) {
 		t.Parallel()
-		config := proxytest.KeyServerConfig(t, "", "")
+		config := proxytest.Fixed(t, proxytest.KeyServerConfig(t, "", ""))
 		start := func() *proxytest.Program {
 			return proxytest.StartKeyServer(t, config, proxytest.As(proxytest.Processes))
 		}
 		root := start()
-		config = proxytest.Fixed(config, root)
 		endpoint := root.Env["SEALFRONT_KMS_ENDPOINT"]
 		made, err := kmsClient(endpoint).CreateKey(t.Context(), &kms.CreateKeyInput{})
 		if err != nil {

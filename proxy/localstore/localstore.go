@@ -6,10 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
+
+	"sealfront/proxy/socket"
 
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
@@ -86,7 +87,7 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("make the embedded store's front end: %w", err)
 	}
 
-	address, err := freeAddress()
+	address, err := socket.UnusedAddress()
 	if err != nil {
 		backend.Shutdown()
 		return nil, fmt.Errorf("find a port for the embedded store: %w", err)
@@ -141,14 +142,3 @@ const shutDownEvery = 50 * time.Millisecond
 
 // Address is where the store listens, host:port.
 func (s *Store) Address() string { return s.address }
-
-// freeAddress finds a loopback port. The front end opens its listener by itself and doesn't report the port, so the
-// port is looked for first; should another program take it in between, Start fails and can be called again.
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String(), nil
-}

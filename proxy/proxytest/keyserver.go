@@ -37,10 +37,10 @@ identities:
 `, filepath.Join(dir, "records"), strings.TrimPrefix(root, "{"), KMSAccessKey, KMSSecretKey, more)
 }
 
-// Fixed is the configuration with the address that p listens on, for its next start.
-func Fixed(text string, p *Program) string {
-	address := strings.TrimPrefix(p.Env["SEALFRONT_KMS_ENDPOINT"], "http://")
-	return strings.Replace(text, `http: "127.0.0.1:0"`, fmt.Sprintf("http: %q", address), 1)
+// Fixed is the configuration with an address of its own, for a program that is started again.
+func Fixed(t testing.TB, text string) string {
+	t.Helper()
+	return strings.Replace(text, `http: "127.0.0.1:0"`, fmt.Sprintf("http: %q", Loopback(t)), 1)
 }
 
 // StartKeyServer starts "sealfront kms" with a configuration, as the package's programs are started. Where it is, is in

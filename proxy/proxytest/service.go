@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sealfront/crypto/keyservice"
+	"sealfront/proxy/socket"
 )
 
 // A Service is a store or key service that the program is configured with.
@@ -57,15 +58,14 @@ func StartServer(t testing.TB, address string, env []string, path string, args .
 	}
 }
 
-// Loopback finds a free port; the servers can't choose one.
+// Loopback is an address for a server that can't choose a port, or that is started again at the same one.
 func Loopback(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := socket.UnusedAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	return address
 }
 
 // StartVersitygw starts versitygw over a temporary directory.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -157,5 +158,33 @@ func TestOtherConnectionsAreLeftAlone(t *testing.T) {
 	defer far.Close()
 	if _, ok := socket.New(near); ok {
 		t.Error("a pipe has no socket")
+	}
+}
+
+// An unused address can be listened on, and isn't one that a connection could get.
+func TestUnusedAddresses(t *testing.T) {
+	seen := make(map[string]bool)
+	for range 20 {
+		address, err := socket.UnusedAddress()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, err := net.SplitHostPort(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if port, err := strconv.Atoi(text); err != nil || port < 20_000 || port >= 32_768 {
+			t.Errorf("%s", address)
+		}
+		ln, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		defer func() { _ = ln.Close() }()
+		if seen[address] {
+			t.Errorf("%s twice, and it is in use", address)
+		}
+		seen[address] = true
 	}
 }
