@@ -46,12 +46,7 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = busy.Close() })
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := nobody.Addr().String()
-	_ = nobody.Close()
+	closed := proxytest.Loopback(t)
 
 	dir := t.TempDir()
 	write := func(name, text string, mode os.FileMode) string {

@@ -1,4 +1,4 @@
-// Package socket reads from and writes to TCP sockets without involving the scheduler.
+// Package socket reads from and writes to TCP sockets without involving the scheduler, and finds addresses for servers.
 //
 //	net.Conn    entersyscall ─▶ read, write ─▶ exitsyscall    sysmon takes the P of one that is away for 20 µs, looks
 //	socket.Conn                 read, write                   every 20 µs for more, and does so as long as it finds any
