@@ -107,6 +107,9 @@ func (s *Structure) judge() {
 	clear(s.counts[:])
 }
 
+// Head are the first bytes that were written, at most 300, and none beyond the limit.
+func (s *Structure) Head() []byte { return s.head }
+
 // Found says what isn't random of what was written; "" where nothing was found. It ends the judgement.
 func (s *Structure) Found() string {
 	s.judge()

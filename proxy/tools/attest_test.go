@@ -246,6 +246,24 @@ func TestAttestNamesExactlyWhatIsNotSealed(t *testing.T) {
 	}
 }
 
+// What an object is found to be doesn't depend on how much of it is read, nor on whether the sample has it.
+func TestFindingsDoNotDependOnTheSample(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	bucket, _ := s.directoryBucket("drawn")
+	planted := s.plant(bucket)
+	for name, o := range map[string]tools.AttestOptions{
+		"none": {}, "all": {Sample: 100}, "full": {Full: true}, "full, and all": {Full: true, Sample: 100},
+	} {
+		o.Dir = filepath.Join(t.TempDir(), "scan")
+		if _, err := s.attest(bucket, o); !errors.Is(err, tools.ErrNotClean) {
+			t.Errorf("%s: %v", name, err)
+		}
+		t.Log(name)
+		s.wantKinds(checkAttested(t, s, o.Dir), planted.want)
+	}
+}
+
 // A planting is what a test puts into a store past the proxy.
 type planting struct {
 	want            map[string]string // kinds of findings by URI

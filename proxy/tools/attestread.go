@@ -224,8 +224,9 @@ func (a *attestReader) readWhole(ctx context.Context, row *attestation.Row) erro
 	}
 	row.Read, row.SHA256 = attestation.ReadWhole, sum
 	structure := m.structure.Found()
-	if damage != nil {
-		return a.unopened(ctx, row, damage, structure)
+	if damage != nil { // as readEnd says it of the same bytes
+		u := unsealed{structure: structure, text: len(m.structure.Head()) > 0 && isText(m.structure.Head())}
+		return a.unopened(ctx, row, damage, u.plain())
 	}
 	row.Opened = !a.blind
 	if structure != "" {
