@@ -197,11 +197,11 @@ serve
 curl -fs --data-binary @import http://$FREE/api/v1/import/prometheus
 curl -fs http://$FREE/internal/force_flush
 ask > before; test -s before
-vmbackup -storageDataPath=data -snapshot.createURL=http://$FREE/snapshot/create 2> vmbackup.log || { cat vmbackup.log; exit 1; }
+vmbackup -httpListenAddr=127.0.0.1:0 -storageDataPath=data -snapshot.createURL=http://$FREE/snapshot/create 2> vmbackup.log || { cat vmbackup.log; exit 1; }
 `,
 		destroy: "rm -rf data",
 		restore: serveMetrics + `
-vmrestore -storageDataPath=data 2> vmrestore.log || { cat vmrestore.log; exit 1; }
+vmrestore -httpListenAddr=127.0.0.1:0 -storageDataPath=data 2> vmrestore.log || { cat vmrestore.log; exit 1; }
 serve
 ask > after
 `,
