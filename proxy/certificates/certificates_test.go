@@ -90,7 +90,7 @@ func TestCertificatesAreWatched(t *testing.T) {
 	}
 	core, logs := observer.New(zap.DebugLevel)
 	m := metrics.New()
-	k := certificates.Watch(others, zap.New(core), m.Certificates, func() time.Time { return now })
+	k := certificates.NewWatcher(others, zap.New(core), m.Certificates, func() time.Time { return now })
 	said := func() (lines []string) {
 		for _, e := range logs.TakeAll() {
 			f := e.ContextMap()

@@ -1,3 +1,3 @@
 // Package certificates knows when certificates end: those that a server shows to its clients, and the authorities that
-// it trusts. A Watched says so in log, metrics and health, before connections are refused.
+// it trusts. A Watcher says so in log, metrics and health, before connections are refused.
 package certificates

@@ -68,7 +68,7 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, me *thisReplica, l
 	return o
 }
 
-func shownCertificates(k *certificates.Watched) (list []admin.Certificate) {
+func shownCertificates(k *certificates.Watcher) (list []admin.Certificate) {
 	for _, c := range k.List() {
 		list = append(list, admin.Certificate{
 			Source: c.Source, Names: c.Names, State: string(c.State(time.Now())), NotAfter: c.NotAfter,

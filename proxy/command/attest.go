@@ -35,8 +35,7 @@ func attestCommand() command {
 				"program's code. OPERATING.md, \"Proof that bytes are sealed\", says what is proven and what isn't.",
 			"The public key is at the admin address: GET /attestation, and on the status page. Where there is an audit log, a " +
 				"replica at the admin address is asked where its chain stands, for the statement, and notes the statement's " +
-				"SHA-256 " +
-				"in it afterwards.",
+				"SHA-256 in it afterwards.",
 			"A scan that is cut off goes on when the command is repeated with the same DIR; the statement says so. With KMS " +
 				"away the store is scanned nevertheless; the statement says that nothing opened, and isn't signed.",
 			toolConnects,

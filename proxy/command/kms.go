@@ -22,8 +22,7 @@ import (
 var keyConfigFile = entry{
 	"FILE",
 	"the configuration of the key service: YAML, described in OPERATING.md, \"The key service\". Paths in it are " +
-		"relative to " +
-		"it, and secrets may be in files and in the environment",
+		"relative to it, and secrets may be in files and in the environment",
 }
 
 func kmsCommand() command {

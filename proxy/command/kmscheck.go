@@ -49,8 +49,8 @@ func kmsRootCommand() command {
 		synopsis: []string{"sealfront kms root FILE"},
 		description: []string{
 			"Makes FILE with a new root key, mode 0600; one that is there is left as it is. WHOEVER HAS FILE AND THE RECORDS " +
-				"HAS " +
-				"ALL KEYS, AND WITHOUT FILE NOBODY HAS THEM: keep a copy elsewhere, and not with the records. A key service never " +
+				"HAS ALL KEYS, AND WITHOUT FILE NOBODY HAS THEM: keep a copy elsewhere, and not with the records. A " +
+				"key service never " +
 				"makes it by itself, since a new root over existing records would open none of them.",
 		},
 		operands: [2]int{1, 1},

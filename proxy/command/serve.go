@@ -33,8 +33,7 @@ func serveCommand() command {
 			{"In production", "sealfront serve --config /etc/sealfront/sealfront.yaml"},
 		},
 		failure: "store or key service can't be reached, or doesn't permit it, or an address can't be listened on: a retry " +
-			"may " +
-			"succeed",
+			"may succeed",
 		files:       []entry{configFile, embeddedData},
 		environment: []entry{awsChain, memoryLimits, collection, godebugFIPS},
 		seals:       true, prepare: prepareServe,

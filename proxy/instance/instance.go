@@ -29,7 +29,7 @@ type Instance struct {
 	Data      *Data      // nil unless a part is embedded
 	Authority *Authority // likewise; nil for tools
 	// Certificates are those of a server; nil for tools.
-	Certificates *certificates.Watched
+	Certificates *certificates.Watcher
 	KMS          *KeyService
 	Storage      *Storage
 	Keys         *keyring.Keyring
@@ -238,7 +238,7 @@ func (i *Instance) openTracing(ctx context.Context) (*tracing.Tracing, error) {
 // begin starts a server's background work.
 func (i *Instance) begin(ctx context.Context) error {
 	c := i.Config
-	i.Certificates = certificates.Watch(TrustedCertificates(c), i.Log, i.Metrics.Certificates, i.options.Now)
+	i.Certificates = certificates.NewWatcher(TrustedCertificates(c), i.Log, i.Metrics.Certificates, i.options.Now)
 	i.closers.add(startSweeps(ctx, i.State, i.Gateway, i.options.SweepEvery, i.Log))
 	if !i.State.Alone() {
 		i.Replicas = state.NewRoll(i.State)

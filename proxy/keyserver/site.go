@@ -38,7 +38,7 @@ type Site struct {
 	started      time.Time
 	readiness    *admin.Readiness
 	encryption   atomic.Pointer[tls.Config] // of listen.https, nil without a certificate
-	certificates *certificates.Watched
+	certificates *certificates.Watcher
 	failures     status.Failures // the last ones of requests
 }
 
@@ -50,7 +50,7 @@ func Open(ctx context.Context, c *config.KeyService, log *zap.Logger) (_ *Site, 
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	s.certificates = certificates.Watch(trustedCertificates(c), log, s.Metrics.Certificates, nil)
+	s.certificates = certificates.NewWatcher(trustedCertificates(c), log, s.Metrics.Certificates, nil)
 	var encryption *tls.Config
 	if c.Listen.HTTPS != "" {
 		if encryption, err = serverTLS(&c.TLS); err != nil {

@@ -18,8 +18,8 @@ const (
 	repeated = 24 * time.Hour
 )
 
-// Watched are the certificates of a running program. They are safe for concurrent use.
-type Watched struct {
+// A Watcher has the certificates of a running program. It is safe for concurrent use.
+type Watcher struct {
 	log    *zap.Logger
 	expose func(notAfter map[string]time.Time)
 	now    func() time.Time
@@ -27,27 +27,29 @@ type Watched struct {
 	mu     sync.Mutex
 	served []Certificate // changed by a reload
 	others []Certificate // as at the start: a reload doesn't change them
-	said   map[string]said
+	said   map[string]report
 }
 
-// said is what the log has said about a source, and when.
-type said struct {
+// A report is what the log has said about a source, and when.
+type report struct {
 	state State
 	until time.Time
 	at    time.Time
 }
 
-// Watch makes Watched of those that aren't shown to clients. expose is called with the ends of all, by the settings
-// that name them, whenever they change; now is the clock, nil for the machine's.
-func Watch(others []Certificate, log *zap.Logger, expose func(map[string]time.Time), now func() time.Time) *Watched {
+// NewWatcher returns one with those that aren't shown to clients. expose is called with the ends of all, by the
+// settings that name them, whenever they change; now is the clock, nil for the machine's.
+func NewWatcher(
+	others []Certificate, log *zap.Logger, expose func(map[string]time.Time), now func() time.Time,
+) *Watcher {
 	if now == nil {
 		now = time.Now
 	}
-	return &Watched{log: log, expose: expose, now: now, others: others, said: make(map[string]said)}
+	return &Watcher{log: log, expose: expose, now: now, others: others, said: make(map[string]report)}
 }
 
 // Serve notes the certificates that are shown to clients from now on, and looks at all.
-func (w *Watched) Serve(served []Certificate) {
+func (w *Watcher) Serve(served []Certificate) {
 	w.mu.Lock()
 	w.served = served
 	clear(w.said) // a reload says again what is wrong
@@ -60,12 +62,12 @@ func (w *Watched) Serve(served []Certificate) {
 	w.Check()
 }
 
-func (w *Watched) all() []Certificate {
+func (w *Watcher) all() []Certificate {
 	return append(append([]Certificate(nil), w.served...), w.others...)
 }
 
 // List returns all certificates.
-func (w *Watched) List() []Certificate {
+func (w *Watcher) List() []Certificate {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.all()
@@ -73,7 +75,7 @@ func (w *Watched) List() []Certificate {
 
 // Finding is the worst that can be said of the certificates; only one that clients are shown can be what requests fail
 // by.
-func (w *Watched) Finding() health.Finding {
+func (w *Watcher) Finding() health.Finding {
 	f := health.Finding{State: health.Well}
 	var words []string
 	for _, c := range w.List() {
@@ -93,7 +95,7 @@ func (w *Watched) Finding() health.Finding {
 }
 
 // Check logs which certificates have expired, or will soon: at the first time, when that changes, and daily.
-func (w *Watched) Check() {
+func (w *Watcher) Check() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
@@ -103,7 +105,7 @@ func (w *Watched) Check() {
 		if ok && last.state == state && last.until.Equal(c.NotAfter) && now.Sub(last.at) < repeated {
 			continue
 		}
-		w.said[c.Source] = said{state, c.NotAfter, now}
+		w.said[c.Source] = report{state, c.NotAfter, now}
 		fields := []zap.Field{
 			zap.String("setting", c.Source), zap.String("file", c.File), zap.Time("not_before", c.NotBefore),
 			zap.Time("not_after", c.NotAfter), zap.Int("days_left", int(c.NotAfter.Sub(now).Hours()/24)),
@@ -135,7 +137,7 @@ func (c *Certificate) cure(state State) string {
 }
 
 // Run looks at the certificates until ctx ends.
-func (w *Watched) Run(ctx context.Context) {
+func (w *Watcher) Run(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
