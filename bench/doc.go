@@ -18,7 +18,7 @@
 //	go run ./bench refresh                           do requests wait while bucket keys are fetched?
 //	go run ./bench conformance -endpoint https://…   the rules of S3's buckets, row by row: bench/conformance
 //	go run ./bench conformance -servers all          scores of this program and others in bench/conformance/RESULTS.md
-//	go run ./bench keys -other ./sealfront.old       data keys of the key service, beside another one's
+//	go run ./bench keys -other ./sealfront.old       data keys of the key service, compared with another one's
 //	go run ./bench report results.json …             tables and plots in bench/results and RESULTS.md
 //
 // Without -target it builds and starts the programs: Sealfront with the embedded key service, one certificate for all

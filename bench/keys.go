@@ -18,7 +18,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// A keyTrial is what `bench keys` measures: how long data keys take of `sealfront kms`, beside another key service.
+// A keyTrial is what `bench keys` measures: how long data keys take of `sealfront kms`, compared with another key
+// service.
 type keyTrial struct {
 	other, otherEndpoint, otherKey string
 	environment                    func(string) string

@@ -29,7 +29,7 @@ type PartRecord struct {
 
 // AppendName appends the record's name to dst: prefix ‖ part number of five digits ‖ "-" ‖ the sealed record in
 // base64url. What is sealed is bound to prefix and part number. It returns ErrLongETag if the name would exceed
-// MaxPartRecordName after the prefix (66 bytes of ETag fit beside a SHA-512, 98 beside a SHA-256), ErrFormat for a
+// MaxPartRecordName after the prefix (66 bytes of ETag fit with a SHA-512, 98 with a SHA-256), ErrFormat for a
 // number, length or checksum out of range. Source: FORMAT.md, "Part records".
 func (r *PartRecord) AppendName(dst []byte, stateKey *[KeySize]byte, prefix string) ([]byte, error) {
 	if r.Number < 1 || r.Number > MaxParts || r.Length < 0 || r.Length > MaxPart ||

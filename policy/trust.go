@@ -12,8 +12,8 @@ import (
 // exactly.
 type Claims map[string][]string
 
-// Facts about an assumption that conditions may ask about, beside the claims of a token. No claim of a token has such a
-// name: they begin with a NUL, and are set whatever the token says.
+// Facts about an assumption that conditions may ask about, as well as the claims of a token. No claim of a token has
+// such a name: they begin with a NUL, and are set whatever the token says.
 const (
 	FactExternalID  = "\x00sts:ExternalId"
 	FactSessionName = "\x00sts:RoleSessionName"

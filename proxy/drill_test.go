@@ -248,7 +248,7 @@ func (d *drill) health(dependency, state string, ready int) {
 	for _, path := range []string{"/readyz?verbose", "/status", "/"} {
 		began := time.Now()
 		resp, text := d.p.GetAdmin(d.t, path)
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > 5*time.Second {
 			d.t.Errorf("GET %s took %v", path, took)
 		}
 		switch path {

@@ -28,7 +28,7 @@ func TestDrillKMSRefuses(t *testing.T) {
 			drillPath+"0")
 		return code != ""
 	})
-	d.gets("PUT", "403 AccessDenied", time.Second)
+	d.gets("PUT", "403 AccessDenied", 5*time.Second)
 }
 
 func TestDrillKMSHangs(t *testing.T) {
@@ -44,7 +44,7 @@ func TestDrillKMSHangs(t *testing.T) {
 			drillPath+"0")
 		return code != ""
 	})
-	d.gets("PUT", "503 ServiceUnavailable", 3*time.Second)
+	d.gets("PUT", "503 ServiceUnavailable", 10*time.Second)
 }
 
 // One key of a bucket is disabled: KMS itself is well.
@@ -59,7 +59,7 @@ func TestDrillAKeyIsDisabled(t *testing.T) {
 	})
 	d.fault = len(d.samples)
 	d.health("kms", "well", 200)
-	d.gets("PUT", "400 KMS.DisabledException", time.Second)
+	d.gets("PUT", "400 KMS.DisabledException", 5*time.Second)
 	d.run(faultTicks)
 	d.firing(faultTicks, alerts{must: []string{"SealfrontKeyUnusable"}})
 }
@@ -69,7 +69,7 @@ func TestDrillTheStoreRefuses(t *testing.T) {
 	d, front, _ := startDrill(t, "", "")
 	front.Set(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true }, nil)
 	d.health("store", "refusing", 200)
-	d.gets("GET", "503 ServiceUnavailable", time.Second)
+	d.gets("GET", "503 ServiceUnavailable", 5*time.Second)
 	d.play(storeDown("SealfrontStoreRefuses"))
 }
 
@@ -78,7 +78,7 @@ func TestDrillTheStoreIsAway(t *testing.T) {
 	d, front, _ := startDrill(t, "", "")
 	_ = front.Close()
 	d.health("store", "away", 200)
-	d.gets("GET", "503 ServiceUnavailable", time.Second)
+	d.gets("GET", "503 ServiceUnavailable", 5*time.Second)
 	d.play(storeDown("SealfrontStoreAway"))
 }
 
@@ -86,7 +86,7 @@ func TestDrillTheStoreHangs(t *testing.T) {
 	t.Parallel()
 	d, front, _ := startDrill(t, "", "")
 	front.Set(func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }, nil)
-	d.gets("GET", "503 ServiceUnavailable", 3*time.Second) // after store.timeout
+	d.gets("GET", "503 ServiceUnavailable", 10*time.Second) // after store.timeout
 	d.health("store", "hanging", 200)
 	refused := 0
 	for range 20 {
@@ -132,8 +132,8 @@ func TestDrillTheStoreIsFull(t *testing.T) {
 		}
 		return r.Method == "PUT"
 	}, nil)
-	d.gets("PUT", "503 ServiceUnavailable", time.Second)
-	d.gets("GET", "", time.Second)
+	d.gets("PUT", "503 ServiceUnavailable", 5*time.Second)
+	d.gets("GET", "", 5*time.Second)
 	d.run(faultTicks)
 	d.firing(faultTicks, alerts{
 		must: []string{"SealfrontStoreFull"},
@@ -186,10 +186,10 @@ func TestDrillTheAuditLogCantBeWritten(t *testing.T) {
 		_ = c.Close()
 	}
 	end.Unlock()
-	d.gets("PUT", "", time.Second)
+	d.gets("PUT", "", 5*time.Second)
 	d.health("audit", "refusing", 200)
 	d.play(alerts{must: []string{"SealfrontAuditFailing"}, may: []string{"SealfrontAuditLost"}})
-	d.gets("PUT", "", time.Second) // on_failure: continue
+	d.gets("PUT", "", 5*time.Second) // on_failure: continue
 }
 
 func TestDrillTheConfigurationVanishes(t *testing.T) {
@@ -200,7 +200,7 @@ func TestDrillTheConfigurationVanishes(t *testing.T) {
 	}
 	d.p.HangUp()
 	d.health("configuration", "due", 200)
-	d.gets("PUT", "", time.Second)
+	d.gets("PUT", "", 5*time.Second)
 	d.run(faultTicks)
 	d.firing(faultTicks, alerts{must: []string{"SealfrontReloadRefused"}})
 }
@@ -212,7 +212,7 @@ func TestDrillClocksAreApart(t *testing.T) {
 		r.Header.Set("Date", time.Now().Add(-6*time.Minute).UTC().Format(http.TimeFormat))
 	})
 	d.run(2 * faultTicks)
-	d.gets("GET", "", time.Second)
+	d.gets("GET", "", 5*time.Second)
 	d.firing(2*faultTicks, alerts{must: []string{"SealfrontClockSkew"}, may: []string{"SealfrontClockWrong"}})
 }
 
@@ -225,7 +225,7 @@ func TestDrillAReplicaIsKilled(t *testing.T) {
 	d.run(2)
 	d.other.Kill()
 	d.fault = len(d.samples)
-	d.gets("GET", "", time.Second)
+	d.gets("GET", "", 5*time.Second)
 	d.run(2 * faultTicks)
 	d.firing(pagesWithin, alerts{})
 	d.firing(2*faultTicks, alerts{must: []string{"SealfrontReplicaDown"}})

@@ -20,7 +20,7 @@ import (
 )
 
 // The calls that tools which manage infrastructure make, in their order: the Terraform provider's (6.23 and later)
-// resources aws_s3_bucket with those beside it, aws_s3_directory_bucket, aws_kms_key, aws_kms_alias and aws_kms_grant,
+// resources aws_s3_bucket with those that belong to it, aws_s3_directory_bucket, aws_kms_key, aws_kms_alias and aws_kms_grant,
 // CDK's custom resources, and Crossplane's observation of a bucket. What such a tool reads twice must be the same, and
 // what it has set, else it finds a difference for ever.
 
@@ -209,7 +209,7 @@ func manageBucket(t *testing.T, p *proxytest.Program, control *s3control.Client)
 		"ListTagsForResource": `"Key":"Name","Value":"managed" … "Key":"aws-cdk:auto-delete-objects"`,
 	})
 
-	// The resources beside it.
+	// The resources that belong to it.
 	document := `{"Statement":[{"Action":"s3:*","Condition":{"Bool":{"aws:SecureTransport":"false"}},"Effect":"Deny","Principal":{"AWS":"*"},"Resource":["arn:aws:s3:::managed","arn:aws:s3:::managed/*"]}],"Version":"2012-10-17"}`
 	rules := []types.LifecycleRule{{
 		ID: aws.String("old"), Status: types.ExpirationStatusEnabled,

@@ -23,6 +23,8 @@ var (
 
 func ke(n int, name string) kmsRow { return kmsRow{fmt.Sprintf("KE-%d", n), "KMS." + name, 400} }
 
+const kmsHangs = "KE-7 hangs"
+
 // kmsFaults has all that KMS can do instead of answering. A fault that isn't said to concern one call concerns each.
 var kmsFaults = []struct {
 	name     string
@@ -58,7 +60,7 @@ var kmsFaults = []struct {
 		name: "KE-7 the proxy's own credentials are refused", fault: named("UnrecognizedClientException", 400, ""),
 		decrypt: &ke7,
 	},
-	{name: "KE-7 hangs", fault: always(proxytest.KMSHangs), decrypt: &ke7},
+	{name: kmsHangs, fault: always(proxytest.KMSHangs), decrypt: &ke7},
 	{name: "KE-7 resets the connection", fault: always(proxytest.KMSResets), decrypt: &ke7},
 	{name: "KE-7 breaks off its answer", fault: always(proxytest.KMSBreaksOff), decrypt: &ke7},
 	{name: "KE-7 answers in HTML", fault: always(proxytest.KMSAnswers(502, "<html>Bad Gateway</html>")), decrypt: &ke7},

@@ -19,7 +19,7 @@ func startFails(t *testing.T, config string) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	tooLate := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	tooLate := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 	err := cmd.Wait()
 	if !tooLate.Stop() || err == nil || cmd.ProcessState.ExitCode() != command.StatusError {
 		t.Fatalf("it ended with %v:\n%s", err, out.String())
@@ -33,20 +33,27 @@ func TestAStartNeedsKMS(t *testing.T) {
 	t.Parallel()
 	k := proxytest.NewFaultyKMS(t)
 	dir := t.TempDir()
-	text := k.Config(dir, "timeout: 1s") + proxytest.Identity
-	config := proxytest.WriteConfig(t, text)
+	text := k.Config(dir, "") + proxytest.Identity
+	patient := proxytest.WriteConfig(t, text)
 	faults := []struct {
-		name  string
-		fault proxytest.KMSFault
-		says  string
+		name   string
+		fault  proxytest.KMSFault
+		says   string
+		config string
 	}{
-		{"hangs", proxytest.KMSHangs, "deadline exceeded"},
-		{"is disabled", proxytest.KMSSays("DisabledException", 400, k.ServiceKey+" is disabled."), "DisabledException"},
-		{"gives 16 bytes", proxytest.KMSAlters(proxytest.WithPlaintext(make([]byte, 16))), "16 bytes"},
+		{
+			"hangs", proxytest.KMSHangs, "deadline exceeded",
+			proxytest.WriteConfig(t, k.Config(dir, "timeout: 1s")+proxytest.Identity),
+		},
+		{
+			"is disabled", proxytest.KMSSays("DisabledException", 400, k.ServiceKey+" is disabled."), "DisabledException",
+			patient,
+		},
+		{"gives 16 bytes", proxytest.KMSAlters(proxytest.WithPlaintext(make([]byte, 16))), "16 bytes", patient},
 	}
 	for _, f := range faults {
 		k.Set(k.ServiceKey, f.fault)
-		if said := startFails(t, config); !strings.Contains(said, f.says) || !strings.Contains(said, k.ServiceKey) {
+		if said := startFails(t, f.config); !strings.Contains(said, f.says) || !strings.Contains(said, k.ServiceKey) {
 			t.Errorf("the first start, when KMS %s: %s", f.name, said)
 		}
 	}
@@ -57,7 +64,7 @@ func TestAStartNeedsKMS(t *testing.T) {
 	p.Stop()
 	for _, f := range faults {
 		k.Set(k.ServiceKey, f.fault)
-		if said := startFails(t, config); !strings.Contains(said, f.says) {
+		if said := startFails(t, f.config); !strings.Contains(said, f.says) {
 			t.Errorf("a later start, when KMS %s: %s", f.name, said)
 		}
 	}

@@ -149,7 +149,7 @@ func TestMemoryBoundsRequests(t *testing.T) {
 func TestTricklingClientsAreCutOff(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartWith(t,
-		proxytest.EmbeddedWith(t, "limits: {progress_timeout: 500ms, min_rate: 5000, head_timeout: 500ms}"))
+		proxytest.EmbeddedWith(t, "limits: {progress_timeout: 2s, min_rate: 5000, head_timeout: 2s}"))
 	for name, prefix := range map[string]int{"a head": 0, "a body": 1} {
 		t.Run(name, func(t *testing.T) {
 			host, head := p.Head(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "trickle", Declared: 10_000})
@@ -177,7 +177,7 @@ func TestTricklingClientsAreCutOff(t *testing.T) {
 // Neither that nor a client that leaves is an error of the server's.
 func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
 	t.Parallel()
-	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "limits: {progress_timeout: 500ms}"))
+	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "limits: {progress_timeout: 3s}"))
 	const size = 24 << 20 // more than the kernel's buffers hold
 	if a := p.Do(&proxytest.Request{
 		Method: "PUT", Path: proxytest.DemoPath + "large", Body: strings.Repeat("x", size),

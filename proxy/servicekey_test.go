@@ -14,7 +14,7 @@ import (
 func TestWhenTheServiceKeyIsAway(t *testing.T) {
 	t.Parallel()
 	k := proxytest.NewFaultyKMS(t)
-	p := k.Start(t, t.TempDir(), "timeout: 3s")
+	p := k.Start(t, t.TempDir(), "")
 	b := &proxytest.KMSBucket{P: p, Name: "plain--local-az1--x-s3"}
 	b.Must(&proxytest.Request{
 		Method: "PUT", Path: "/" + b.Name, Service: "s3express", Body: proxytest.DirectoryBucketDocument,

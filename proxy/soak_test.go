@@ -118,7 +118,7 @@ func startSoak(t *testing.T) *soak {
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 tls: {cert: %s/server.pem, key: %s/server.key}
 store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: %s, state_bucket: %sstate}
-kms: {kind: aws, endpoint: %q, access_key: %s, secret_key: %q, service_key: %q, timeout: 1s, bucket_key: {lifetime: 2s, seal_for: 5s}}
+kms: {kind: aws, endpoint: %q, access_key: %s, secret_key: %q, service_key: %q, timeout: 3s, bucket_key: {lifetime: 2s, seal_for: 5s}}
 data: %s
 `, dir, dir, s.front.URL, s.prefix, s.prefix, s.kms.URL, proxytest.KMSAccessKey, proxytest.KMSSecretKey,
 		s.kms.ServiceKey, dir)
@@ -301,7 +301,7 @@ func (s *soak) inStore(path, query string) string {
 	return a.Text
 }
 
-// leftovers counts what is in the store beside objects: after a sweep by a program that takes for leftovers what is a
+// leftovers counts what is in the store besides objects: after a sweep by a program that takes for leftovers what is a
 // little old, nothing is left of what clients have completed, aborted or broken off.
 func (s *soak) leftovers() {
 	s.t.Helper()

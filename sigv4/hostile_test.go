@@ -65,7 +65,7 @@ func TestHostileHeadsTakeLittleTime(t *testing.T) {
 		if _, err := sigv4.AppendHoisted(nil, m); err != nil && code(err) == "?" {
 			t.Error(err)
 		}
-		if took := time.Since(start); took > 2*time.Second { // milliseconds, when the machine is free
+		if took := time.Since(start); took > 10*time.Second { // milliseconds, when the machine is free
 			t.Errorf("%s: %s", name, took)
 		} else {
 			t.Logf("%s: %s", name, took)

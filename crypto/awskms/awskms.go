@@ -32,6 +32,7 @@ type Options struct {
 	STSEndpoint string        // default: AWS in the region
 	CAFile      string        // PEM, in place of the system's roots
 	Timeout     time.Duration // of a call with its retries; default 30 s
+	backoff     time.Duration // the longest between two attempts; default 500 ms
 }
 
 // A Client makes the calls that the proxy and the root of a key service need. It is safe for concurrent use.
@@ -40,19 +41,18 @@ type Client struct {
 	timeout time.Duration
 }
 
-// attempts bounds how often the SDK tries a call that was throttled or got no answer, backoff how long it waits between
-// two of them: requests of clients are waiting.
-const (
-	attempts = 3
-	backoff  = 500 * time.Millisecond
-)
+// attempts bounds how often the SDK tries a call that was throttled or got no answer: requests of clients are waiting.
+const attempts = 3
 
 // timely doesn't wait for another attempt that the call's time may not suffice for: the caller would hear that time was
 // over, and not that KMS throttles.
-type timely struct{ aws.RetryerV2 }
+type timely struct {
+	aws.RetryerV2
+	backoff time.Duration // the longest between two attempts
+}
 
 func (t timely) GetRetryToken(ctx context.Context, failed error) (release func(error) error, err error) {
-	if end, ok := ctx.Deadline(); ok && time.Until(end) < backoff {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < t.backoff {
 		return nil, errors.New("no time is left for another attempt")
 	}
 	return t.RetryerV2.GetRetryToken(ctx, failed)
@@ -96,12 +96,16 @@ func New(ctx context.Context, o Options) (*Client, error) {
 			func(a *stscreds.AssumeRoleOptions) { a.RoleSessionName = "sealfront" }),
 			func(c *aws.CredentialsCacheOptions) { c.ExpiryWindow, c.ExpiryWindowJitterFrac = 5*time.Minute, 0.5 })
 	}
+	if o.backoff == 0 {
+		o.backoff = 500 * time.Millisecond
+	}
 	return &Client{timeout: o.Timeout, kms: kms.NewFromConfig(config, func(k *kms.Options) {
 		// Set here, each of these beats the environment, which may be set up for clients of the proxy itself.
 		k.Region, k.HTTPClient, k.BaseEndpoint = o.Region, client, nil
-		k.Retryer = timely{
-			retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = attempts, backoff }),
-		}
+		standard := retry.NewStandard(func(r *retry.StandardOptions) {
+			r.MaxAttempts, r.MaxBackoff = attempts, o.backoff
+		})
+		k.Retryer = timely{RetryerV2: standard, backoff: o.backoff}
 		if o.Endpoint != "" {
 			k.BaseEndpoint = aws.String(o.Endpoint)
 		}

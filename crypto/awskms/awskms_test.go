@@ -146,7 +146,8 @@ func TestThrottlingIsToldInTime(t *testing.T) {
 	server := httptest.NewServer(handler)
 	defer server.Close()
 	o := options(server.URL)
-	o.Timeout = 400 * time.Millisecond // less than a backoff
+	o.Timeout = time.Minute
+	o.SetBackoff(2 * o.Timeout)
 	_, _, err := client(t, o).GenerateDataKey(t.Context(), arn, nil)
 	if e, _ := errors.AsType[coded](err); e == nil || e.ErrorCode() != "ThrottlingException" || calls.Load() != 1 {
 		t.Errorf("%d calls, %v", calls.Load(), err)

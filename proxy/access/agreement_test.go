@@ -17,7 +17,7 @@ const (
 	keyID = "x-amz-server-side-encryption-aws-kms-key-id: "
 )
 
-// agreementHeaders are what requests have beside what their operation needs.
+// agreementHeaders are what requests have besides what their operation needs.
 var agreementHeaders = [][]string{
 	nil,
 	{sse},

@@ -36,7 +36,7 @@ func dial(t *testing.T, address string, encrypted bool) net.Conn {
 // mustBeLast waits for the last answer of a connection: one that says so, and then its end.
 func mustBeLast(t *testing.T, c net.Conn) {
 	t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	r := bufio.NewReader(c)

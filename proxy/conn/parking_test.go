@@ -46,7 +46,7 @@ func serverOf(t *testing.T, config *tls.Config, timeouts Timeouts, handler fasth
 	}
 	go func() { served <- s.Serve(ln, encryption) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := errors.Join(s.Shutdown(ctx), <-served); err != nil {
 			t.Error(err)
@@ -93,7 +93,7 @@ func ask(t *testing.T, c net.Conn, request string) {
 
 func mustAnswer(t *testing.T, c net.Conn) {
 	t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -185,7 +185,7 @@ func (h *halfWriter) Write(p []byte) (int, error) {
 func TestParkedConnectionsEnd(t *testing.T) {
 	mustEnd := func(c net.Conn) {
 		t.Helper()
-		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {

@@ -11,7 +11,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// What general purpose buckets keep beside objects, on a store that has all of it and on the embedded one.
+// What general purpose buckets keep besides objects, on a store that has all of it and on the embedded one.
 func TestConfigurationsOfGeneralBuckets(t *testing.T) {
 	t.Run("minio", func(t *testing.T) {
 		t.Parallel()

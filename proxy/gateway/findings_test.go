@@ -18,7 +18,7 @@ import (
 
 // These are findings of a red-team report on the design that have no home in another file; each test is named for one.
 
-// L2: a part beside the completed ones is not overwritten by the object's end.
+// L2: a part that is not among the completed ones is not overwritten by the object's end.
 func TestL2APartThatIsNotCompletedIsNotLost(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())

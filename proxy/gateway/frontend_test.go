@@ -268,7 +268,7 @@ func TestStalledClientIsCutOffASlowOneIsNot(t *testing.T) {
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 store: {kind: embedded}
 kms: {kind: embedded}
-limits: {progress_timeout: 400ms}
+limits: {progress_timeout: 2s}
 data: `+dir+"\n")
 	path := "/demo--local-az1--x-s3/"
 	for _, sent := range []string{"half", ""} {
@@ -292,7 +292,7 @@ data: `+dir+"\n")
 	if _, err := c.Write(head); err != nil {
 		t.Fatal(err)
 	}
-	ticker := time.NewTicker(100 * time.Millisecond)
+	ticker := time.NewTicker(300 * time.Millisecond)
 	defer ticker.Stop()
 	for i := range 10 {
 		if _, err := c.Write(body[i*40_000 : (i+1)*40_000]); err != nil {
@@ -301,7 +301,7 @@ data: `+dir+"\n")
 		<-ticker.C
 	}
 	if a := p.Read(c, "PUT"); a.StatusCode != 200 {
-		t.Errorf("a slow upload of a second: %d %s", a.StatusCode, a.Text)
+		t.Errorf("a slow upload of three seconds: %d %s", a.StatusCode, a.Text)
 	}
 	// Idle connections are not in a request.
 	conn, err := tls.Dial("tcp", host, p.HTTPClient(t).Transport.(*http.Transport).TLSClientConfig)
@@ -318,7 +318,7 @@ data: `+dir+"\n")
 		if err != nil || resp.StatusCode != 200 {
 			t.Fatalf("on a connection that was idle for longer than the progress timeout: %v", err)
 		}
-		for range 7 {
+		for range 9 {
 			<-ticker.C
 		}
 	}

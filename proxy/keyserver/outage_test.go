@@ -34,7 +34,7 @@ func newSite(t *testing.T, root string) *site {
 	t.Helper()
 	s := &site{t: t, blobs: make(map[string][]byte)}
 	s.config = proxytest.Fixed(t,
-		proxytest.KeyServerConfig(t, root, fmt.Sprintf("key: {lifetime: %s, root_timeout: 1s}", lifetime)))
+		proxytest.KeyServerConfig(t, root, fmt.Sprintf("key: {lifetime: %s, root_timeout: 3s}", lifetime)))
 	s.service = proxytest.StartKeyServer(t, s.config, proxytest.As(proxytest.Processes))
 	endpoint := s.service.Env["SEALFRONT_KMS_ENDPOINT"]
 	s.keys = kmsClient(endpoint)
@@ -56,7 +56,7 @@ func newSite(t *testing.T, root string) *site {
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 store: {kind: embedded}
 data: %s
-kms: {kind: aws, endpoint: %q, access_key: %s, secret_key: %q, service_key: %q, timeout: 3s, bucket_key: {lifetime: %s}}
+kms: {kind: aws, endpoint: %q, access_key: %s, secret_key: %q, service_key: %q, timeout: 9s, bucket_key: {lifetime: %s}}
 `, t.TempDir(), endpoint, proxytest.KMSAccessKey, proxytest.KMSSecretKey, s.key, lifetime),
 		proxytest.As(proxytest.Processes))
 	s.bucket = proxytest.NewKMSBucket(s.proxy, "outage--local-az1--x-s3", s.key)
@@ -237,7 +237,7 @@ func TestARootThatGoesAndComesBack(t *testing.T) {
 		t.Parallel()
 		vault := roottest.StartVault(t)
 		token := vault.Transit(t)
-		s := newSite(t, fmt.Sprintf(`{kind: transit, transit: {address: %q, key: %s, token: %q, timeout: 1s}}`,
+		s := newSite(t, fmt.Sprintf(`{kind: transit, transit: {address: %q, key: %s, token: %q, timeout: 3s}}`,
 			vault.Address, vault.NewKey(t), token))
 		s.outlive(func() {
 			if err := vault.Hang(); err != nil {
@@ -266,7 +266,7 @@ func TestARootThatGoesAndComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := newSite(t, fmt.Sprintf(
-			`{kind: awskms, awskms: {key: %q, endpoint: %q, access_key: %s, secret_key: %q, timeout: 1s}}`,
+			`{kind: awskms, awskms: {key: %q, endpoint: %q, access_key: %s, secret_key: %q, timeout: 3s}}`,
 			*made.KeyMetadata.Arn, endpoint, proxytest.KMSAccessKey, proxytest.KMSSecretKey))
 		s.outlive(func() {
 			root.Kill()

@@ -53,7 +53,7 @@ func TestManyProgramsRunWithinOneProcess(t *testing.T) {
 	}
 }
 
-// What one program wrote is there for the next, and for tools beside it.
+// What one program wrote is there for the next, and for tools that run next to it.
 func TestASecondStartFindsTheObjectsOfTheFirst(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -147,7 +147,7 @@ func TestAnEmbeddedStoreOverFiles(t *testing.T) {
 func TestAFaultyKMS(t *testing.T) {
 	t.Parallel()
 	k := proxytest.NewFaultyKMS(t)
-	p := k.Start(t, t.TempDir(), "timeout: 2s")
+	p := k.Start(t, t.TempDir(), "")
 	b := proxytest.NewKMSBucket(p, "b--local-az1--x-s3", k.MakeKey(t))
 	k.Set(b.Key, proxytest.KMSSays("DisabledException", 400, "disabled"))
 	r := &proxytest.Request{

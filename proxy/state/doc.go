@@ -49,8 +49,8 @@
 //     TestAClaimWhoseHolderHasGoneIsTakenOverWithItsMove, TestLostAnswersLeaveNoClaimBehind). A holder that can't renew
 //     it stops after 8 s. Where no other replica can be, claims are in memory.
 //
-//   - A listing of buckets or of open uploads is true, also beside replicas of a release that knows no names, and costs
-//     listings alone (TestListBucketsReadsNoRecord, TestNamesOfOtherStatesAreNotBelieved,
+//   - A listing of buckets or of open uploads is true, even while replicas run of a release that knows no names, and
+//     costs listings alone (TestListBucketsReadsNoRecord, TestNamesOfOtherStatesAreNotBelieved,
 //     TestListingsAreTrueBesideAnEarlierRelease, TestWhatListingOpenUploadsCosts).
 //
 //   - What an upload that has ended leaves is removed behind the answer, and by the janitor what is left of that

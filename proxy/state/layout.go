@@ -11,11 +11,12 @@ import (
 // layoutName is the record of which releases have written what is here.
 //
 // Releases before it knew no names that say what a record holds (buckets that are listed, uploads that are open). Their
-// records are found and named by the first Sweep; and since a replica of such a release may serve beside this one while
-// an upgrade rolls on, for mixedTime more no listing of uploads is believed that hasn't been compared with the records.
+// records are found and named by the first Sweep; and since a replica of such a release may serve next to this one
+// while an upgrade rolls on, for mixedTime more no listing of uploads is believed that hasn't been compared with the
+// records.
 const layoutName = "layout"
 
-// mixedTime is for how long replicas of an earlier release are expected beside this one, after the first sweep.
+// mixedTime is for how long replicas of an earlier release are expected next to this one, after the first sweep.
 const mixedTime = 24 * time.Hour
 
 // layout is that record.

@@ -160,7 +160,7 @@ func (p *pass) bucket(ctx context.Context, bucket string, records, names *walk) 
 	return nil
 }
 
-// decide has the upload settled, beside others.
+// decide has the upload settled, while others are.
 func (p *pass) decide(d *dir) {
 	age := p.s.o.Now().Sub(d.newest)
 	look := p.janitor != nil && d.record != nil && d.open != nil && p.janitor.due(d)

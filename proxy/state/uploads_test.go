@@ -37,7 +37,7 @@ func addPart(t *testing.T, s *state.State, u *state.Upload, number int, etag str
 	}
 }
 
-// W15: the longest names, with the longest ETag there is room for beside a SHA-256.
+// W15: the longest names, with the longest ETag there is room for with a SHA-256.
 func TestW15PartRecordsAreNames(t *testing.T) {
 	b := newBucket()
 	s := open(t, b, nil)

@@ -220,7 +220,8 @@ func TestSilentStoreTimesOut(t *testing.T) {
 
 // A long body to a slow store takes longer than the progress timeout in sum; each piece does not.
 func TestSlowStoreIsNotSilent(t *testing.T) {
-	const step = 20 * time.Millisecond
+	t.Parallel()
+	const step = 100 * time.Millisecond
 	f := newFakeStore(t, func(c net.Conn, br *bufio.Reader) {
 		r, err := readHead(br)
 		if err != nil {

@@ -153,9 +153,10 @@ func TestARequestEndsWithItsContext(t *testing.T) {
 // A store that hangs is told from one that refuses. While it hangs, requests fail at once, but for one a second, and
 // the first answer ends that.
 func TestAStoreThatHangsIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	until := closing(t)
 	f, m := moody(t, answers)
-	client := f.client(t, func(o *store.Options) { o.Timeout = 100 * time.Millisecond })
+	client := f.client(t, func(o *store.Options) { o.Timeout = 2 * time.Second })
 	ask := func() error {
 		a, err := client.Do(t.Context(), headRequest())
 		if err == nil {
@@ -212,6 +213,7 @@ func TestAStoreThatHangsIsNotWaitedFor(t *testing.T) {
 
 // One request that hangs while others are answered is that request's trouble.
 func TestOneHangingRequestIsNotAHangingStore(t *testing.T) {
+	t.Parallel()
 	until := closing(t)
 	f := newFakeStore(t, each(func(c net.Conn, br *bufio.Reader) {
 		r, err := readHead(br)
@@ -223,7 +225,7 @@ func TestOneHangingRequestIsNotAHangingStore(t *testing.T) {
 		}
 		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 	}))
-	client := f.client(t, func(o *store.Options) { o.Timeout = 300 * time.Millisecond })
+	client := f.client(t, func(o *store.Options) { o.Timeout = 3 * time.Second })
 	slow := make(chan error, 1)
 	go func() {
 		_, err := client.Do(t.Context(), &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: "b", Key: "slow"})

@@ -21,7 +21,8 @@ import (
 const (
 	// RefetchEvery is the shortest time between two attempts, whatever tokens name.
 	RefetchEvery = 10 * time.Second
-	// RefreshEvery is how old known keys get before they are fetched again, beside the requests that use them.
+	// RefreshEvery is how old known keys get before they are fetched again, in the background of the requests that use
+	// them.
 	RefreshEvery = 5 * time.Minute
 )
 
