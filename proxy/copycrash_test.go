@@ -324,10 +324,10 @@ func TestL5OldMetadataBesideNewBytesIsNoSource(t *testing.T) {
 	f, p, read := startRenamed(t, bucket)
 	const header = "X-Amz-Meta-Sealfront"
 	for _, n := range []int{10, 300_000, 6 * proxytest.MiB} {
-		old := ""
+		var old atomic.Value // of string; requests of the program's own pass, too
 		f.Set(nil, func(r *http.Response) {
 			if v := r.Header.Get(header); v != "" {
-				old = v
+				old.Store(v)
 			}
 		})
 		p.Put(bucket, "source", string(proxytest.RandomBytes(n)))
@@ -336,7 +336,7 @@ func TestL5OldMetadataBesideNewBytesIsNoSource(t *testing.T) {
 		p.Put(bucket, "source", body)
 		f.Set(nil, func(r *http.Response) {
 			if r.Header.Get(header) != "" && strings.HasSuffix(r.Request.URL.Path, "/source") {
-				r.Header.Set(header, old)
+				r.Header.Set(header, old.Load().(string))
 			}
 		})
 		if a := p.CopyOf(bucket+"/source", bucket+"/copy"); a.StatusCode != 500 {

@@ -28,7 +28,7 @@ type updating struct {
 	keys   proxytest.Service
 	client *s3.Client
 	bucket string
-	bodies atomic.Int64 // bytes of objects that crossed, in both directions
+	bodies atomic.Int64 // bytes of objects of the first bucket that crossed, in both directions
 }
 
 // updatingStores are stores that make ETags in different ways, and copy in different ways.
@@ -65,10 +65,11 @@ func newUpdatingBehind(t *testing.T, place proxytest.Service, f *proxytest.Store
 		proxytest.Service{Endpoint: u.f.URL, AccessKey: place.AccessKey, SecretKey: place.SecretKey}, u.keys,
 		options...)
 	u.client = u.Program.Client(t)
-	u.bucket = proxytest.MakeBucket(t, u.client, fmt.Sprintf("updated-%d", updatings.Add(1)))
+	counted := proxytest.MakeBucket(t, u.client, fmt.Sprintf("updated-%d", updatings.Add(1)))
+	u.bucket = counted // which a test may change, while requests of the program's own pass
 	ofObject := func(r *http.Request) bool {
 		name, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		return name == u.bucket && key != ""
+		return name == counted && key != ""
 	}
 	u.f.Set(func(_ http.ResponseWriter, r *http.Request) bool {
 		if ofObject(r) && r.Method == "PUT" {
