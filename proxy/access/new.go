@@ -31,10 +31,10 @@ func New(o Options, ids *Identities) *Checker {
 	return c
 }
 
-// SetIssuers replaces those whose tokens are believed.
+// SetIssuers replaces those whose tokens are accepted.
 func (c *Checker) SetIssuers(issuers *webidentity.Issuers) { c.issuers.Store(issuers) }
 
-// Issuers are those whose tokens are believed.
+// Issuers are those whose tokens are accepted.
 func (c *Checker) Issuers() *webidentity.Issuers { return c.issuers.Load() }
 
 // SetFailedLogins replaces the limits of failed logins; existing counts stay. Calls of it must not overlap.

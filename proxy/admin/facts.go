@@ -49,7 +49,7 @@ type Certificate struct {
 	NotAfter time.Time
 }
 
-// An Issuer is one whose tokens are believed.
+// An Issuer is one whose tokens are accepted.
 type Issuer struct {
 	URL     string
 	Keys    int       // that are known

@@ -12,7 +12,7 @@ import (
 //
 // Releases before it knew no names that say what a record holds (buckets that are listed, uploads that are open). Their
 // records are found and named by the first Sweep; and since a replica of such a release may serve next to this one
-// while an upgrade rolls on, for mixedTime more no listing of uploads is believed that hasn't been compared with the
+// while an upgrade rolls on, for mixedTime more no listing of uploads is used that hasn't been compared with the
 // records.
 const layoutName = "layout"
 

@@ -304,7 +304,7 @@ func TestAStoreThatCannotBeTried(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, a, err)
 		}
 	}
-	// A plain name that doesn't come back says that nothing can be believed.
+	// A plain name that doesn't come back says that no answer can be trusted.
 	_, err := front(t, s, nil, func(r *http.Response) { without(r, "/plain/name.txt") }).Probe(t.Context(), bucket)
 	if err == nil || !strings.Contains(err.Error(), "plain name") {
 		t.Errorf("a plain name that isn't listed: %v", err)

@@ -8,7 +8,7 @@
 // business: which of an issuer's tokens may do what is for a role's trust to say.
 //
 // Promises, each with the test that fails when it is broken:
-//   - Nothing but an RS256, ES256 or EdDSA signature of the named issuer's own key is believed: no algorithm none, no
+//   - Nothing but an RS256, ES256 or EdDSA signature of the named issuer's own key is accepted: no algorithm none, no
 //     HMAC, no key in the token, none of another issuer (TestForgedTokensAreRefused).
 //   - A token is good between its times only, give or take Options.Skew, and never longer than Options.MaxAge after it
 //     was issued (TestTimes).

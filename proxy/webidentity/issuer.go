@@ -27,14 +27,14 @@ type Options struct {
 // Algorithms are those that a token may be signed with.
 var Algorithms = []string{string(jose.RS256), string(jose.ES256), string(jose.EdDSA)}
 
-// An Issuer is one whose tokens are believed.
+// An Issuer is one whose tokens are accepted.
 type Issuer struct {
 	o    Options
 	keys *keys
 	now  func() time.Time
 }
 
-// Issuers are all whose tokens are believed. They are safe for concurrent use.
+// Issuers are all whose tokens are accepted. They are safe for concurrent use.
 type Issuers struct {
 	byURL      map[string]*Issuer
 	algorithms []jose.SignatureAlgorithm

@@ -66,7 +66,7 @@ func (s *Issuers) Verify(ctx context.Context, token string) (*Token, error) {
 	if err != nil || len(signed.Signatures) != 1 {
 		return nil, refuse(Malformed, err, "the token is not a JSON Web Token with a signature of an allowed algorithm")
 	}
-	// What it says of its issuer isn't believed: it chooses whose keys decide.
+	// What it says of its issuer isn't trusted: it chooses whose keys decide.
 	named, err := readClaims(signed.UnsafePayloadWithoutVerification())
 	if err != nil {
 		return nil, refuse(Malformed, err, "the token's claims can't be read")

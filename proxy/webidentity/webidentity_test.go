@@ -383,7 +383,7 @@ func TestTheIssuerIsAway(t *testing.T) {
 	accepted(t, s, i.Token("me", "us", at()))
 }
 
-// What an issuer answers isn't believed when it can't be read, or leads elsewhere.
+// What an issuer answers is refused when it can't be read, or leads elsewhere.
 func TestAnswersOfIssuers(t *testing.T) {
 	i := proxytest.NewIssuer(t)
 	keys := `{"keys":[]}`

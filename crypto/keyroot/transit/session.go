@@ -39,7 +39,7 @@ type verdict struct {
 var errNoToken = errors.New("not logged in")
 
 const (
-	believed     = time.Second      // a verdict, so that a policy that denies calls doesn't double them
+	verdictLife  = time.Second      // of a denied call, so that a policy that denies calls doesn't double them
 	leastWait    = time.Second      // between two calls of the session
 	longestAway  = 10 * time.Second // between two tries of a server that doesn't answer
 	longestDeny  = 2 * time.Minute  // between two logins of one that refuses
@@ -129,7 +129,7 @@ func (s *session) worked(token string) {
 
 // judged reports whether there is a verdict on token that still counts. It is called with mu.
 func (s *session) judged(token string) bool {
-	return s.verdict.token == token && time.Since(s.verdict.at) < believed
+	return s.verdict.token == token && time.Since(s.verdict.at) < verdictLife
 }
 
 // wait is called with mu, waits for a change without it, and has it again.
