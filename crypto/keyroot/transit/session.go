@@ -39,7 +39,7 @@ type verdict struct {
 var errNoToken = errors.New("not logged in")
 
 const (
-	verdictLife  = time.Second      // of a denied call, so that a policy that denies calls doesn't double them
+	verdictLife  = time.Second      // of a verdict on a token, so that a policy that denies calls doesn't double them
 	leastWait    = time.Second      // between two calls of the session
 	longestAway  = 10 * time.Second // between two tries of a server that doesn't answer
 	longestDeny  = 2 * time.Minute  // between two logins of one that refuses
