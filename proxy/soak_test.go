@@ -236,8 +236,11 @@ func (s *soak) hit(fault string, step proxytest.StoreStep) {
 func (s *soak) abortUploads() {
 	s.t.Helper()
 	for _, bucket := range []string{soakDirectory, soakGeneral} {
-		for {
+		for rounds := 0; ; rounds++ {
 			a := s.p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "uploads="})
+			if rounds == 20 {
+				s.t.Fatalf("uploads that were aborted are still listed: %s", a.Text)
+			}
 			var list struct {
 				Upload []struct {
 					Key      string

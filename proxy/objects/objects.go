@@ -42,6 +42,8 @@ type Uploads interface {
 	AddPart(ctx context.Context, u *state.Upload, r *crypto.PartRecord) error
 	Parts(ctx context.Context, u *state.Upload, after, most int) (parts []state.Part, more bool, err error)
 	EndUpload(ctx context.Context, u *state.Upload, state string, completion *state.Completion) error
+	StrayUpload(ctx context.Context, b *state.Bucket, key, id string) (*state.StrayUpload, error)
+	RemoveStray(ctx context.Context, u *state.StrayUpload) error
 	OpenUploads(ctx context.Context, b *state.Bucket, prefix, from string,
 		f func(u *state.OpenUpload) (past string, more bool)) error
 }

@@ -179,3 +179,26 @@ func (x *Object) Abort(ctx context.Context, u *Upload) error {
 	}
 	return nil
 }
+
+// FindStray returns the object's upload of this id that is listed and has no record.
+func (x *Object) FindStray(ctx context.Context, id string) (*state.StrayUpload, error) {
+	u, err := x.Objects.o.Uploads.StrayUpload(ctx, x.Record, x.Key, id)
+	switch {
+	case errors.Is(err, state.ErrNoUpload):
+		return nil, NoSuchUpload(id)
+	case err != nil:
+		return nil, RecordError(err)
+	}
+	return u, nil
+}
+
+// AbortStray takes such an upload from the store, should that still have it, and from listings.
+func (x *Object) AbortStray(ctx context.Context, id string, u *state.StrayUpload) error {
+	if err := x.abortStore(ctx, id); err != nil {
+		return err
+	}
+	if err := x.Objects.o.Uploads.RemoveStray(ctx, u); err != nil {
+		return s3.Unavailable(err)
+	}
+	return nil
+}

@@ -51,7 +51,9 @@
 //
 //   - A listing of buckets or of open uploads is true, even while replicas run of a release that knows no names, and
 //     costs listings alone (TestListBucketsReadsNoRecord, TestNamesOfOtherStatesAreNotBelieved,
-//     TestListingsAreTrueBesideAnEarlierRelease, TestWhatListingOpenUploadsCosts).
+//     TestListingsAreTrueBesideAnEarlierRelease, TestWhatListingOpenUploadsCosts). But an upload that couldn't be begun
+//     is listed when the store writes its name after it was removed; an Abort finds it
+//     (TestAStrayUploadIsListedUntilItIsAborted).
 //
 //   - What an upload that has ended leaves is removed behind the answer, and by the janitor what is left of that
 //     (TestEndedUploadsKeepTheirRecordForADay, TestL11TheJanitorIsSlowToBelieve). One replica sweeps at a time

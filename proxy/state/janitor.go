@@ -62,7 +62,7 @@ func (j *Janitor) fail(err error) {
 }
 
 // due reports whether an open upload is to be looked at by this sweep: when it was found gone before, otherwise in one
-// hour of the day, which its hash chooses.
+// of 24 sweeps, an hour of the day, which its hash chooses.
 func (j *Janitor) due(d *dir) bool {
 	now := j.state.o.Now()
 	if now.Sub(d.open.Initiated) < j.state.leftoverAge() {
@@ -71,7 +71,7 @@ func (j *Janitor) due(d *dir) bool {
 	j.mu.Lock()
 	_, before := j.seen[d.prefix()]
 	j.mu.Unlock()
-	return before || int(d.open.record[0])%24 == now.UTC().Hour()
+	return before || int64(d.open.record[0])%24 == now.UnixNano()/int64(j.state.o.SweepEvery)%24
 }
 
 // look asks the store about an open upload.

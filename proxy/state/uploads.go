@@ -8,30 +8,22 @@ import (
 	"fmt"
 	"io/fs"
 
-	"golang.org/x/sync/errgroup"
-
 	"sealfront/crypto"
 )
 
-// CreateUpload writes the record of a new upload and gives it the name that is listed, both at a time. After an error
-// it takes both away; should that fail too, the janitor finds that the store has no such upload.
+// CreateUpload writes the record of a new upload and then gives it the name that is listed: a name without a record is
+// what a creation has left that failed. After an error it removes both. Should that fail too, or a write take effect
+// later, the janitor finds that the store has no such upload, and an Abort finds the name (StrayUpload).
 func (s *State) CreateUpload(ctx context.Context, u Upload) error {
 	u.State = UploadOpen
-	record := uploadDir(u.Bucket, u.ID) + uploadRecord
-	both, within := errgroup.WithContext(ctx)
-	var etag string
-	both.Go(func() (err error) {
-		etag, err = s.writeUpload(within, record, &u, "")
-		return err
-	})
-	name := s.openName(&u)
-	both.Go(func() error {
-		if err := s.putName(within, name); err != nil {
-			return fmt.Errorf("name the upload: %w", err)
+	record, name := uploadDir(u.Bucket, u.ID)+uploadRecord, s.openName(&u)
+	etag, err := s.writeUpload(ctx, record, &u, "")
+	if err == nil {
+		if err = s.putName(ctx, name); err != nil {
+			err = fmt.Errorf("name the upload: %w", err)
 		}
-		return nil
-	})
-	if err := both.Wait(); err != nil {
+	}
+	if err != nil {
 		_ = s.objects.DeleteAll(ctx, []string{name, record}) // nobody knows the upload's id
 		return err
 	}

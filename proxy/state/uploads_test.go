@@ -3,6 +3,7 @@ package state_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -216,5 +217,30 @@ func TestStashesSayWhatBecameOfTheirUpload(t *testing.T) {
 	})
 	if err != nil || len(want) != 0 {
 		t.Errorf("%v; not said: %v", err, want)
+	}
+}
+
+// A janitor that sweeps at another pace does everything at that pace: an upload that is gone is found by one of 24
+// sweeps.
+func TestAJanitorOfAnotherPaceLooksAtEveryUpload(t *testing.T) {
+	b := newBucket()
+	s, err := state.Open(t.Context(), b, &kms{},
+		state.Options{ServiceKey: "service", Now: b.Now, SweepEvery: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := create(t, s, "bucket")
+	for i := range 30 {
+		newUpload(t, s, record, fmt.Sprint("id", i), b.now)
+	}
+	j := state.NewJanitor(s, func(context.Context, *state.Upload) (bool, error) { return true, nil })
+	for range 24 + 24 + 1 { // they are young; one looks; one looks again
+		b.pass(time.Minute)
+		if err := j.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left := append(b.names("uploads/"), b.names("open/")...); len(left) > 0 {
+		t.Errorf("are left: %q", left)
 	}
 }
