@@ -2,11 +2,14 @@ package store_test
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/store"
 )
 
@@ -53,16 +56,25 @@ var pages = []string{
 	`<R><Contents><Unknown><Key>no</Key></Unknown><Key>yes</Key></Contents></R>`,
 	`<R><Contents>text<Key>a</Key></Contents></R>`,
 	`<?xml version="1.1"?><R><NextMarker>m</NextMarker></R>`,
-	`<R></R><R>`,
+	`<R></R><R>`, `<A><!0></A>`, `<R><?p i?></R>`,
 	``, `<`, `<>`, `< R/>`, `<R`, `</R>`, `<R></R `, `<R><`,
 }
 
-// A page read in one pass is what encoding/xml makes of it.
+// beyond are the errors of documents that encoding/xml reads and package xmldoc doesn't.
+var beyond = []error{
+	xmldoc.ErrTooDeep, xmldoc.ErrTooMany, xmldoc.ErrLongName, xmldoc.ErrAttributes, xmldoc.ErrLongToken,
+	xmldoc.ErrTooLong, xmldoc.ErrNotPlain,
+}
+
+// A page read in one pass is what encoding/xml makes of it, unless it is beyond the bounds of all documents.
 func checkPage(t *testing.T, document []byte) {
 	t.Helper()
 	var want store.Page
 	wantErr := xml.Unmarshal(document, &want)
 	got, err := store.ParsePage(document)
+	if slices.ContainsFunc(beyond, func(bound error) bool { return errors.Is(err, bound) }) {
+		return
+	}
 	if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(*got, want) {
 		t.Errorf("%q:\n%+v, %v\nencoding/xml: %+v, %v", document, got, err, want, wantErr)
 	}
