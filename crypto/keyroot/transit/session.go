@@ -41,6 +41,7 @@ var errNoToken = errors.New("not logged in")
 const (
 	verdictLife  = time.Second      // of a verdict on a token, so that a policy that denies calls doesn't double them
 	leastWait    = time.Second      // between two calls of the session
+	proven       = 10 * time.Second // a token that lived so long was of use, whether a call needed it or not
 	longestAway  = 10 * time.Second // between two tries of a server that doesn't answer
 	longestDeny  = 2 * time.Minute  // between two logins of one that refuses
 	forever      = 100 * 365 * 24 * time.Hour
@@ -172,15 +173,16 @@ func (s *session) run(ctx context.Context) {
 		s.now, s.failed, s.useful = l.token, nil, false
 		s.publish()
 		s.mu.Unlock()
+		began := time.Now()
 		dead := s.keep(ctx, l)
 		s.mu.Lock()
-		useful := s.useful
+		useful := s.useful || time.Since(began) >= proven
 		s.mu.Unlock()
 		if !dead || useful {
 			failures = 0
 			continue
 		}
-		// A login whose token is refused before it served once doesn't help, so the next one waits.
+		// A login whose token is soon refused and hasn't served once doesn't help, so the next one waits.
 		failures++
 		pause := backoff(failures, true)
 		s.fail(fmt.Errorf("the server refuses the token that it has just given; the next login is in %s",

@@ -168,6 +168,26 @@ func TestALoginThatDoesNotHelpBacksOff(t *testing.T) {
 	})
 }
 
+// A token that nobody needed for a while, and that is dead when somebody does, is replaced at once.
+func TestAnIdleTokenIsReplacedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{t: t, ttl: time.Hour}
+		s := f.start(t, quiet)
+		defer s.Close()
+		for n := range int32(20) {
+			token, err := s.Token(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Second)
+			f.dead.Store(&token)
+			if next, err := s.Reconsider(t.Context(), token); err != nil || next == token || f.logins.Load() != n+2 {
+				t.Fatalf("%s, %v, %d logins", next, err, f.logins.Load())
+			}
+		}
+	})
+}
+
 // A policy that denies calls costs a look-up a second at most, and no login.
 func TestADeniedCallIsNoDeadToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
