@@ -8,7 +8,7 @@ import (
 )
 
 // A StrayUpload is an upload that is listed as open and has no record: the request that began it failed, and the name
-// that it took away came back, as what is written does when the store carries out a request whose sender has given up.
+// that it removed came back, as a write does that the store carries out when its sender has given up.
 type StrayUpload struct {
 	Initiated time.Time
 	name      string
