@@ -27,6 +27,9 @@ func (n Names) WithCharacters(kept string) Names {
 // Marker is the marker that stands for a client's.
 func (n Names) Marker(after string) string { return n.marker(after) }
 
+// Folds reports whether the store folds a segment of a name or marker.
+func (n Names) Folds(s string) bool { _, _, _, found := n.foldedAt(s); return found }
+
 // Connections is how many are open.
 func (c *Client) Connections() int {
 	c.pool.mu.Lock()

@@ -90,7 +90,7 @@ func (n *Names) Check(name string) *NameFault {
 		switch {
 		case segment == "" && more && !n.EmptySegments:
 			return &NameFault{"it folds empty segments", true}
-		case n.dots(segment):
+		case n.dots(segment) >= 0:
 			return &NameFault{`it folds or refuses segments of dots`, true}
 		case len(segment) > limit && len(segment) > 255:
 			return &NameFault{"a segment between slashes is longer than it holds", true}
@@ -114,24 +114,32 @@ func (n *Names) segment() int {
 	return n.Segment
 }
 
-// dots reports whether a segment is one of dots that the store folds or refuses.
-func (n *Names) dots(segment string) bool {
+// dots is where the first dots of a segment end that the store folds or refuses, as the whole of it or, where it takes
+// backslashes for slashes, between two of them; -1 if there are none.
+func (n *Names) dots(segment string) int {
+	if strings.IndexByte(segment, '.') < 0 {
+		return -1
+	}
 	if !n.Backslashes && strings.IndexByte(segment, '\\') >= 0 {
+		end := -1
 		for part := range strings.SplitSeq(segment, `\`) {
-			if part = trimBlanks(part); part == "." || part == ".." {
-				return true
+			if end += 1 + len(part); isDots(trimBlanks(part)) {
+				return end
 			}
 		}
 	}
-	if segment == "." || segment == ".." {
-		return !n.DotSegments
+	switch {
+	case isDots(segment):
+		if n.DotSegments {
+			return -1
+		}
+	case n.SpacedDots, !isDots(trimBlanks(segment)):
+		return -1
 	}
-	if n.SpacedDots || strings.IndexByte(segment, '.') < 0 {
-		return false
-	}
-	trimmed := trimBlanks(segment)
-	return trimmed == "." || trimmed == ".."
+	return len(segment)
 }
+
+func isDots(s string) bool { return s == "." || s == ".." }
 
 func trimBlanks(s string) string { return strings.Trim(s, " \t\n\v\f\r") }
 
@@ -190,24 +198,19 @@ func (n *Names) lost() (lost []rune) {
 	return lost
 }
 
-// folds reports whether no name can have this segment, which ends at a slash or, with open, where a prefix or marker
-// does.
-func (n *Names) folds(segment string, open bool) bool {
-	return segment == "" && !open && !n.EmptySegments || n.dots(segment)
-}
-
-// foldedAt finds the first segment of a prefix or marker that no name can have: where it begins and ends. open: it is
-// the last one, and may be the beginning of one that a name can have.
+// foldedAt finds the first segment of a prefix or marker that the store folds, so that no name can have it: where it
+// begins, and where that of it ends which makes it so. open: that is the end of all, and may be the beginning of a
+// segment that a name can have.
 func (n *Names) foldedAt(s string) (start, end int, open, found bool) {
 	for start <= len(s) {
-		length := strings.IndexByte(s[start:], '/')
-		if open = length < 0; open {
-			length = len(s) - start
+		segment, _, more := strings.Cut(s[start:], "/")
+		if segment == "" && more && !n.EmptySegments {
+			return start, start, false, true
 		}
-		if end = start + length; n.folds(s[start:end], open) {
-			return start, end, open, true
+		if at := n.dots(segment); at >= 0 {
+			return start, start + at, start+at == len(s), true
 		}
-		start = end + 1
+		start += len(segment) + 1
 	}
 	return 0, 0, false, false
 }
@@ -216,21 +219,17 @@ func (n *Names) foldedAt(s string) (start, end int, open, found bool) {
 const highest = "\U0010FFFF"
 
 // marker is where a listing begins that is to begin after a name: the name itself, or, where the store folds or refuses
-// that as a marker, one before it with nothing between the two that the store can hold.
+// that as a marker, one before it with nothing between the two that the store can hold. A store takes what else no name
+// can have, too long segments and words of its own, as the place where it would be.
 func (n *Names) marker(after string) string {
-	start, end, open, found := n.foldedAt(after)
+	_, end, open, found := n.foldedAt(after)
 	if !found {
 		return after
 	}
-	until := after[:end]
 	if !open {
-		until += "/"
+		end++ // with the slash or backslash, so that what has it is behind the marker
 	}
-	before := until[:len(until)-1] + string([]byte{until[len(until)-1] - 1}) + highest
-	if !utf8.ValidString(before) || n.Check(before) != nil && n.Check(before).Absent {
-		return after[:start]
-	}
-	return before
+	return after[:end-1] + string(after[end-1]-1) + highest
 }
 
 // An ability is one that a store has or not, and how the lack of it is reported.

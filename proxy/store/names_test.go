@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -14,9 +15,7 @@ func TestNamesAreHeldToTheRule(t *testing.T) {
 	versitygw.EmptySegments, versitygw.DotSegments, versitygw.Segment, versitygw.Characters, versitygw.Words = false,
 		false, 227, 0, all.Words&^1
 	versitygw = versitygw.WithCharacters("\t\n\r\x7f")
-	minio := all
-	minio.EmptySegments, minio.DotSegments, minio.SpacedDots, minio.Backslashes, minio.Segment = false, false, false,
-		false, 255
+	minio := folding()
 	const refused, absent = "refused", "absent"
 	for name, want := range map[string]struct{ versitygw, minio, careful string }{
 		"a/b.txt":                       {"", "", ""},
@@ -67,16 +66,22 @@ func TestNamesAreHeldToTheRule(t *testing.T) {
 	}
 }
 
+// folding is the rule of a store as MinIO is.
+func folding() store.Names {
+	n := store.AllNames()
+	n.EmptySegments, n.DotSegments, n.SpacedDots, n.Backslashes, n.Segment = false, false, false, false, 255
+	return n
+}
+
 // A marker that the store is sent is one that it takes, and isn't behind the client's.
 func FuzzMarker(f *testing.F) {
 	for _, s := range []string{
-		"..", "a/../b", "a//b", "/", "a/. /b", "x/.. ", `a\..\b`, "a/\u0085.", "a/..", "a/..b",
-		"", "\x01", "a/.\t",
+		"..", "a/../b", "a//b", "/", "a/. /b", "x/.. ", `a\..\b`, "a/\u0085.", "a/..", "a/..b", `a\.. \é/..`,
+		"", "\x01", "a/.\t", strings.Repeat("a", 1025) + "/../b", "x__XLDIR__/../b",
 	} {
 		f.Add(s)
 	}
-	minio := store.AllNames()
-	minio.EmptySegments, minio.DotSegments, minio.SpacedDots, minio.Backslashes = false, false, false, false
+	minio := folding()
 	f.Fuzz(func(t *testing.T, after string) {
 		if !utf8.ValidString(after) {
 			return
@@ -85,8 +90,38 @@ func FuzzMarker(f *testing.F) {
 		if !utf8.ValidString(marker) || marker > after {
 			t.Fatalf("the marker of %q is %q", after, marker)
 		}
-		if fault := minio.Check(marker); marker != after && fault != nil && fault.Absent {
-			t.Fatalf("the marker of %q, %q, is none that the store takes: %v", after, marker, fault)
+		if minio.Folds(marker) {
+			t.Fatalf("the marker of %q, %q, is none that the store takes", after, marker)
 		}
 	})
+}
+
+// Between the marker that the store is sent and the client's, there is no name that the store can hold.
+func TestMarkersLeaveNothingBetween(t *testing.T) {
+	minio, names := folding(), []string{""}
+	for begin, length := 0, 1; length <= 5; length++ {
+		end := len(names)
+		for _, beginning := range names[begin:end] {
+			for _, c := range []string{"\t", " ", ".", "/", "0", `\`, "é"} {
+				names = append(names, beginning+c)
+			}
+		}
+		begin = end
+	}
+	slices.Sort(names)
+	others := 0
+	for i, after := range names {
+		marker := minio.Marker(after)
+		if marker != after {
+			others++
+		}
+		for ; i >= 0 && names[i] > marker; i-- {
+			if fault := minio.Check(names[i]); fault == nil || !fault.Absent {
+				t.Fatalf("%q is between %q and its marker, %q", names[i], after, marker)
+			}
+		}
+	}
+	if others < len(names)/4 {
+		t.Fatalf("%d of %d names have another marker", others, len(names))
+	}
 }
