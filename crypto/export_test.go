@@ -30,6 +30,9 @@ func (t *Trailer) AppendRecord(dst []byte) []byte { return t.appendRecord(dst) }
 
 var ParseRecord = parseRecord
 
+// MaxEnd is the most that a trailer takes of an object's end.
+const MaxEnd = recordFixed + maxChecksum + MaxParts*(recordPart+maxChecksum) + TagSize + TailSize
+
 // NewLayout lays out parts that needn't be a legal upload's.
 func NewLayout(lengths []int64) *Layout {
 	t := &Trailer{Parts: make([]Part, len(lengths))}

@@ -45,6 +45,8 @@ func FuzzParseTrailer(f *testing.F) {
 	f.Add(o.trailer.AppendRecord(nil))
 	f.Add(trailerOf(slicesOf(100, least)).AppendRecord(nil))
 	f.Add(o.stored[len(o.stored)-200:])
+	f.Add(append(make([]byte, 660), "SEALFRNT\x01\x00\x00\x00\x00\x0d\x1f\xbc0000000000000000"...)) // the largest
+	f.Add(append(make([]byte, 660), "SEALFRNT\x01\x00\x00\x00\x00\x0d\x1f\xbd0000000000000000"...)) // and one more
 	f.Fuzz(func(t *testing.T, b []byte) {
 		trailer, err := crypto.ParseRecord(b)
 		if (trailer == nil) == (err == nil) {
@@ -63,7 +65,7 @@ func FuzzParseTrailer(f *testing.F) {
 		for _, plain := range []int64{1, int64(len(b)), least + 5, crypto.MaxObject} {
 			stored := crypto.StoredLength(plain)
 			opened, need, err := key.OpenTrailer(&[16]byte{}, stored, bytes.Clone(b))
-			if opened != nil || err == nil && (need <= int64(len(b)) || need > stored || need > 540_092) {
+			if opened != nil || err == nil && (need <= int64(len(b)) || need > stored || need > crypto.MaxEnd) {
 				t.Fatalf("opened %v, wants %d of %d, %v", opened, need, stored, err)
 			}
 		}

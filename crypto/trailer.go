@@ -16,7 +16,6 @@ const (
 	recordFixed = 8 + 2 + 2  // length, number of parts, type and algorithm of no checksum
 	recordPart  = 5 + 1 + 16 // length, algorithm of no checksum, salt
 	minRecord   = recordFixed + recordPart + TagSize
-	maxRecord   = recordFixed + maxChecksum + MaxParts*(recordPart+maxChecksum) + TagSize
 
 	// firstEnd bounds what EndLength suggests to read first.
 	firstEnd = 64 << 10
@@ -162,10 +161,11 @@ func recordBound(plain int64) int64 {
 
 // OpenTrailer opens the trailer of an object of stored bytes from end, the object's last bytes. If end is too short for
 // the record, it returns no trailer and no error but how many of the last bytes it needs; the number is bounded by the
-// object's size, and by 860,124, before anything in end is relied on. Errors: ErrDamaged if stored isn't the size of a
-// sealed object, isn't that of this trailer, or the end isn't a trailer's; ErrVersion for another format's; ErrTampered
-// if a tag doesn't match; ErrFormat or ErrPartition if what was sealed isn't something AppendTrailer seals. end is
-// overwritten and wiped of plaintext; the trailer shares no memory with it. Source: FORMAT.md, "Trailer".
+// object's size, and by 860,124 (10,000 parts with SHA-512), before anything in end is relied on. Errors: ErrDamaged if
+// stored isn't the size of a sealed object, isn't that of this trailer, or the end isn't a trailer's; ErrVersion for
+// another format's; ErrTampered if a tag doesn't match; ErrFormat or ErrPartition if what was sealed isn't something
+// AppendTrailer seals. end is overwritten and wiped of plaintext; the trailer shares no memory with it. Source:
+// FORMAT.md, "Trailer".
 func (k *DataKey) OpenTrailer(objectID *[SaltSize]byte, stored int64, end []byte) (t *Trailer, need int64, err error) {
 	plain, ok := PlainLength(stored)
 	if !ok || plain == 0 || int64(len(end)) > stored {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"sealfront/crypto/durable"
 	"sealfront/crypto/keyroot"
 	"sealfront/crypto/keyservice/folder"
 )
@@ -67,7 +68,7 @@ func moveEarlier(dir string, records Records, root keyroot.Root) error {
 			return err
 		}
 	}
-	if err := folder.Replace(path, []byte(movedText)); err != nil {
+	if err := durable.Replace(path, []byte(movedText)); err != nil {
 		return fmt.Errorf("move the keys of an earlier release: %w", err)
 	}
 	return nil

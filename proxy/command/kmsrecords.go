@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"sealfront/crypto/durable"
 	"sealfront/crypto/keyservice"
 	"sealfront/proxy/config"
 	"sealfront/proxy/keyserver"
@@ -183,20 +184,10 @@ func readBackup(name string) (*keyservice.Backup, error) {
 	return b, nil
 }
 
-// writeBackup writes a file beside the one that it becomes when it is whole.
 func writeBackup(ctx context.Context, k *keyservice.Keeper, name string) (records int, err error) {
-	unfinished := name + ".unfinished"
-	f, err := os.OpenFile(unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, os.Remove(unfinished)) }()
-	records, err = k.Backup(ctx, io.Writer(f))
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return records, err
-	}
-	return records, os.Link(unfinished, name) // fails where there is one
+	err = durable.Create(name, func(w io.Writer) (err error) {
+		records, err = k.Backup(ctx, w)
+		return err
+	})
+	return records, err
 }

@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sealfront/crypto/durable"
 )
 
 // An Authority is the certificate authority of an embedded program: made once and stored in the data directory.
@@ -102,14 +104,14 @@ func writePair(file, keyFile string, key *ecdsa.PrivateKey, chain ...[]byte) err
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+	if err := durable.Replace(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
 		return err
 	}
 	var text []byte
 	for _, c := range chain {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
 	}
-	return replaceFile(file, text)
+	return durable.Replace(file, text)
 }
 
 // localNames are the names of every certificate that the program makes. Go accepts *.localhost; OpenSSL, GnuTLS and

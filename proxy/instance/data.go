@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"sealfront/crypto/durable"
 )
 
 // Data is the directory of the embedded parts. Its contents persist between starts.
@@ -161,12 +163,12 @@ func (d *Data) save() error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(d.Join("data.json"), append(text, '\n'))
+	return durable.Replace(d.Join("data.json"), append(text, '\n'))
 }
 
 // WriteFile replaces a file of the directory in one step, readable by its owner only.
 func (d *Data) WriteFile(name string, content []byte) error {
-	return replaceFile(d.Join(name), content)
+	return durable.Replace(d.Join(name), content)
 }
 
 func (d *Data) close() error { return d.lock.Close() }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"sealfront/crypto/durable"
 	"sealfront/policy"
 	"sealfront/proxy/attestation"
 	"sealfront/proxy/state"
@@ -310,28 +311,15 @@ func (a *attest) state(ctx context.Context) (*Attested, error) {
 	made := &Attested{Statement: s, Line: line, File: filepath.Join(a.o.Dir, statementFile), SHA256: attestation.Sum(line)}
 	page, err := attestation.Page(s, made.SHA256)
 	if err == nil {
-		err = writeSynced(filepath.Join(a.o.Dir, pageFile), page)
+		err = durable.Replace(filepath.Join(a.o.Dir, pageFile), page)
 	}
 	if err == nil {
-		err = writeSynced(made.File, line)
+		err = durable.Replace(made.File, line)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write the statement: %w", err)
 	}
 	return made, nil
-}
-
-// writeSynced writes a file in one step.
-func writeSynced(path string, text []byte) error {
-	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
 
 // notProven are the limits of any statement of a mode.

@@ -12,9 +12,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
+
+	"sealfront/crypto/durable"
 )
 
 // A Receipt says what became of a KMS key that was to open nothing any more, and what of that is shown. It is a line of
@@ -84,6 +87,9 @@ type Ledger struct {
 // of another key or with another hash, is an error: a chain isn't continued over a gap.
 func OpenLedger(path, keyFile string) (*Ledger, error) {
 	key, err := signingKey(keyFile)
+	if err == nil {
+		err = showPublicKey(keyFile+".pub", key.Public().(ed25519.PublicKey))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +111,10 @@ func OpenLedger(path, keyFile string) (*Ledger, error) {
 		l.number = r.Number
 		l.previous = hashLine(line)
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
+	if err := durable.Append(path, nil); err != nil {
 		return nil, fmt.Errorf("open the receipts: %w", err) // now, and not when the key is disabled
 	}
-	return l, file.Close()
+	return l, nil
 }
 
 func hashLine(line []byte) string {
@@ -159,12 +164,7 @@ func (l *Ledger) Append(r *Receipt) error {
 	text := bytes.TrimRight(body.Bytes(), "\n")
 	signature := base64.StdEncoding.EncodeToString(ed25519.Sign(l.key, text))
 	line := []byte(receiptBegin + string(text) + receiptSignature + signature + receiptEnd)
-	file, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return fmt.Errorf("write the receipt: %w", err)
-	}
-	_, err = file.Write(append(line, '\n'))
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+	if err := durable.Append(l.path, append(line, '\n')); err != nil {
 		return fmt.Errorf("write the receipt: %w", err)
 	}
 	l.number, l.previous = r.Number, hashLine(line)
@@ -195,7 +195,7 @@ func signingKey(path string) (ed25519.PrivateKey, error) {
 }
 
 func makeSigningKey(path string) (ed25519.PrivateKey, error) {
-	public, key, err := ed25519.GenerateKey(rand.Reader)
+	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -203,16 +203,25 @@ func makeSigningKey(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return nil, err
-	}
-	err = os.WriteFile(path+".pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: shown}), 0o644)
-	if err == nil {
-		err = os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600)
-	}
-	if err != nil {
+	if err := durable.Create(path, func(w io.Writer) error {
+		return pem.Encode(w, &pem.Block{Type: "PRIVATE KEY", Bytes: private})
+	}); err != nil {
 		return nil, fmt.Errorf("make the signing key: %w", err)
 	}
 	return key, nil
+}
+
+// showPublicKey writes the public key where it isn't yet, for everybody to read.
+func showPublicKey(path string, key ed25519.PublicKey) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	text, err := x509.MarshalPKIXPublicKey(key)
+	if err == nil {
+		err = os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: text}), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("write the public key: %w", err)
+	}
+	return nil
 }

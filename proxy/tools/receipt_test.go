@@ -1,6 +1,8 @@
 package tools_test
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +31,16 @@ func TestReceiptsAreAChain(t *testing.T) {
 	}
 	if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the signing key: %v, %v", info.Mode(), err)
+	}
+	shown, err := os.ReadFile(key + ".pub")
+	if err := errors.Join(err, os.Remove(key+".pub")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tools.OpenLedger(file, key); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := os.ReadFile(key + ".pub"); err != nil || len(shown) == 0 || !bytes.Equal(again, shown) {
+		t.Errorf("the public key, lost and made again: %v\n%s", err, again)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {

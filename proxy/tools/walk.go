@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"sealfront/crypto/durable"
 )
 
 // WalkOptions are the options of a tool's walk over a bucket.
@@ -340,8 +342,8 @@ func (w *walk) save() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(w.o.Resume+".new", append(text, '\n'), 0o600); err != nil {
+	if err := durable.Replace(w.o.Resume, append(text, '\n')); err != nil {
 		return fmt.Errorf("write the resume file: %w", err)
 	}
-	return os.Rename(w.o.Resume+".new", w.o.Resume)
+	return nil
 }

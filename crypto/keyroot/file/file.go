@@ -16,11 +16,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 
+	"sealfront/crypto/durable"
 	"sealfront/crypto/keyroot"
 )
 
@@ -77,32 +77,16 @@ func read(path string) ([]byte, error) {
 
 // Create makes a file with a new key, mode 0600. One that is there already is an error that matches fs.ErrExist, and
 // stays as it is. After a crash the file is there whole, or not at all.
-func Create(path string) (err error) {
+func Create(path string) error {
 	key := make([]byte, size)
 	defer clear(key)
 	if _, err := rand.Read(key); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // mode 0600
-	if err != nil {
+	if err := durable.Create(path, func(w io.Writer) error { _, err := w.Write(key); return err }); err != nil {
 		return fmt.Errorf("make the root key: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	_, err = f.Write(key)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("make the root key: %w", err)
-	}
-	if err := os.Link(f.Name(), path); err != nil { // fails where there is one
-		return fmt.Errorf("make the root key: %w", err)
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }
 
 // Wrap returns key sealed for name.

@@ -21,6 +21,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"sealfront/crypto/durable"
 )
 
 // A Folder is the records in a directory. It is safe for concurrent use, also by several processes.
@@ -38,10 +40,7 @@ type state struct{ look, tag string }
 // freed inode is used again.
 const settled = time.Second
 
-const (
-	lockName   = "lock"
-	tempSuffix = ".tmp"
-)
+const lockName = "lock"
 
 // Open opens or makes the directory, mode 0700. It keeps no file open.
 func Open(dir string) (*Folder, error) {
@@ -60,9 +59,9 @@ func Open(dir string) (*Folder, error) {
 // Lock holds off changes by others until unlock is called.
 func (f *Folder) Lock() (unlock func(), err error) { return LockFile(filepath.Join(f.dir, lockName)) }
 
-// removeTemporary takes away what a crash in Replace has left; the lock is held, so nobody is writing.
+// removeTemporary takes away what a crash in Put has left; the lock is held, so nobody is writing.
 func (f *Folder) removeTemporary() error {
-	left, err := filepath.Glob(filepath.Join(f.dir, "*", "*"+tempSuffix))
+	left, err := filepath.Glob(filepath.Join(f.dir, "*", "*"+durable.Suffix))
 	for _, name := range left {
 		err = errors.Join(err, os.Remove(name))
 	}
@@ -71,7 +70,7 @@ func (f *Folder) removeTemporary() error {
 
 // path is where a record lies.
 func (f *Folder) path(name string) (string, error) {
-	if !filepath.IsLocal(name) || strings.HasSuffix(name, tempSuffix) || strings.Count(name, "/") != 1 {
+	if !filepath.IsLocal(name) || strings.HasSuffix(name, durable.Suffix) || strings.Count(name, "/") != 1 {
 		return "", fmt.Errorf("%q can't be the name of a record", name)
 	}
 	return filepath.Join(f.dir, filepath.FromSlash(name)), nil
@@ -145,7 +144,15 @@ func (f *Folder) Put(ctx context.Context, name string, data []byte, tag string) 
 	if now != tag {
 		return fmt.Errorf("the record %s was changed meanwhile: %w", name, fs.ErrExist)
 	}
-	return Replace(path, data)
+	dir := filepath.Dir(path)
+	if err := os.Mkdir(dir, 0o700); err == nil {
+		if err := durable.SyncDir(f.dir); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return durable.Replace(path, data)
 }
 
 // List calls found for each record whose name begins with a prefix that ends with a slash, in order.
@@ -159,7 +166,7 @@ func (f *Folder) List(ctx context.Context, prefix string, found func(name, tag s
 	}
 	slices.SortFunc(entries, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), tempSuffix) {
+		if strings.HasSuffix(entry.Name(), durable.Suffix) {
 			continue
 		}
 		tag, err := f.Tag(ctx, prefix+entry.Name())
@@ -169,39 +176,4 @@ func (f *Folder) List(ctx context.Context, prefix string, found func(name, tag s
 		found(prefix+entry.Name(), tag)
 	}
 	return nil
-}
-
-// Replace writes a file of mode 0600 so that a crash leaves the old one or the new one, whole.
-func Replace(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.Mkdir(dir, 0o700); err == nil {
-		if err := syncDir(filepath.Dir(dir)); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	f, err := os.CreateTemp(dir, filepath.Base(path)+".*"+tempSuffix) // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
