@@ -73,7 +73,7 @@ func explain(ctx context.Context, s service, path string, c *config.Config, err 
 	}
 	a := adviceOn(s, err)
 	if a == nil && !isAnswerOfS3(err) {
-		a = lookAt(ctx, s)
+		a = adviceByConnecting(ctx, s)
 	}
 	if a == nil {
 		a = &advice{"", true}
@@ -185,9 +185,9 @@ func onCertificate(s service, err error) *advice {
 	return nil
 }
 
-// lookAt is what to do about a service whose error doesn't say what is wrong: it is connected to once more. nil where
-// nothing is wrong with the connection.
-func lookAt(ctx context.Context, s service) *advice {
+// adviceByConnecting is what to do about a service whose error doesn't say what is wrong, found by another connection.
+// nil where nothing is wrong with the connection.
+func adviceByConnecting(ctx context.Context, s service) *advice {
 	if s.endpoint == "" {
 		return nil
 	}

@@ -89,7 +89,7 @@ func unlessNotS3(ctx context.Context, s service, found config.Faults) config.Fau
 	if found[0].Path != "store" {
 		return found
 	}
-	if a := lookAt(ctx, s); a != nil && a.text == notS3 {
+	if a := adviceByConnecting(ctx, s); a != nil && a.text == notS3 {
 		return config.Faults{{Path: "store", Why: fmt.Sprintf("tried %s: %s", s.name, a.text)}}
 	}
 	return found

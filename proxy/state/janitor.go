@@ -74,7 +74,7 @@ func (j *Janitor) due(d *dir) bool {
 	return before || int64(d.open.record[0])%24 == now.UnixNano()/int64(j.state.o.SweepEvery)%24
 }
 
-// look asks the store about an open upload.
+// look gets the state of an open upload from the store.
 func (j *Janitor) look(ctx context.Context, d *dir, u *Upload) error {
 	now := j.state.o.Now()
 	gone, err := j.gone(ctx, u)

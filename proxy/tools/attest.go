@@ -194,7 +194,7 @@ func (a *attest) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{a.compareListings, a.lookAtUploads, a.lookAtStashes, a.readSample} {
+	for _, step := range []func(context.Context) error{a.compareListings, a.listUploads, a.findStashes, a.readSample} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -23,8 +23,8 @@ type storeUpload struct {
 	recorded  bool
 }
 
-// lookAtUploads counts the uploads in progress, of the proxy's clients and of anybody else, with their parts.
-func (a *attest) lookAtUploads(ctx context.Context) error {
+// listUploads counts the uploads in progress, of the proxy's clients and of anybody else, with their parts.
+func (a *attest) listUploads(ctx context.Context) error {
 	recorded := map[string]bool{}
 	if a.in.State != nil {
 		err := a.in.State.OpenUploads(ctx, a.record, a.t.Key, "", func(u *state.OpenUpload) (string, bool) {
@@ -46,7 +46,7 @@ func (a *attest) lookAtUploads(ctx context.Context) error {
 	seen := map[string]bool{}
 	for _, u := range uploads {
 		seen[u.id], u.recorded = true, recorded[u.id]
-		if err := a.lookAtUpload(ctx, u); err != nil {
+		if err := a.writeUpload(ctx, u); err != nil {
 			return err
 		}
 	}
@@ -56,7 +56,7 @@ func (a *attest) lookAtUploads(ctx context.Context) error {
 	// Some stores list uploads of one key at a time only.
 	return a.in.State.OpenUploads(ctx, a.record, a.t.Key, "", func(u *state.OpenUpload) (string, bool) {
 		if !seen[u.ID] {
-			err = errors.Join(err, a.lookAtUpload(ctx, &storeUpload{u.Key, u.ID, u.Initiated, true}))
+			err = errors.Join(err, a.writeUpload(ctx, &storeUpload{u.Key, u.ID, u.Initiated, true}))
 		}
 		return "", err == nil
 	})
@@ -120,8 +120,8 @@ func (a *attest) uploadsOfStore(ctx context.Context) (list []*storeUpload, err e
 	}
 }
 
-// lookAtUpload writes the row of an upload: how many bytes of parts the store has of it.
-func (a *attest) lookAtUpload(ctx context.Context, u *storeUpload) error {
+// writeUpload writes the row of an upload: how many bytes of parts the store has of it.
+func (a *attest) writeUpload(ctx context.Context, u *storeUpload) error {
 	row := &attestation.Row{Seen: attestation.Upload, Key: u.key, Upload: u.id}
 	if !u.initiated.IsZero() {
 		row.Modified = &u.initiated
@@ -183,9 +183,9 @@ func (o WalkOptions) report() WalkOptions {
 	return o
 }
 
-// lookAtStashes looks for sealed bytes of the bucket's objects in the state bucket that belong to no upload in
+// findStashes looks for sealed bytes of the bucket's objects in the state bucket that belong to no upload in
 // progress, and finds out whether the store lists objects below other objects.
-func (a *attest) lookAtStashes(ctx context.Context) error {
+func (a *attest) findStashes(ctx context.Context) error {
 	if a.in.State == nil {
 		return nil
 	}
