@@ -51,16 +51,18 @@ func prepareKMS(v *invocation) action {
 		if *file == "" {
 			return usagef("kms needs --config FILE\n%s", v.command.usage())
 		}
-		c, err := config.LoadKeyService(*file)
+		c, sources, err := config.LoadKeyServiceWatched(*file)
 		if err != nil {
 			return configError(err)
 		}
-		return v.serveKeys(ctx, c, *file)
+		return v.serveKeys(ctx, c, *file, config.NewWatcher(sources))
 	}
 }
 
 // serveKeys runs the key service until ctx ends, then drains.
-func (v *invocation) serveKeys(ctx context.Context, c *config.KeyService, file string) (err error) {
+func (v *invocation) serveKeys(
+	ctx context.Context, c *config.KeyService, file string, watcher *config.Watcher,
+) (err error) {
 	log, _, err := instance.NewLogger(config.Log{Level: c.Log.Level, Format: c.Log.Format}, v.stderr)
 	if err != nil {
 		return err
@@ -101,11 +103,15 @@ func (v *invocation) serveKeys(ctx context.Context, c *config.KeyService, file s
 			one.Lock()
 			defer one.Unlock()
 			manager.Reloading()
-			site.Reload(func() (*config.KeyService, error) { return config.LoadKeyService(file) })
+			site.Reload(func() (*config.KeyService, error) {
+				c, sources, err := config.LoadKeyServiceWatched(file)
+				watcher.Loaded(sources)
+				return c, err
+			})
 			manager.Ready(status)
 		}
 		go followHangUps(background, hangUp, reload)
-		go site.Watch(background, file, reload)
+		go watcher.Watch(background, c.ReloadEvery, reload)
 		return nil
 	}, func(within time.Duration) { manager.Stopping("draining", within+drainGrace) })
 }

@@ -57,17 +57,17 @@ func prepareServe(v *invocation) action {
 			if *data != "" || *region != "" || *listen != "" || *plain != "" || *admin != "" {
 				return usagef("a configuration FILE excludes the other flags: set data, region and listen in the file")
 			}
-			c, err := config.Load(*file)
+			c, sources, err := config.LoadWatched(*file)
 			if err != nil {
 				return configError(err)
 			}
-			return v.serve(ctx, c, *file)
+			return v.serve(ctx, c, *file, sources)
 		}
 		c, err := embeddedConfig(*data, *region, *listen, *plain, *admin)
 		if err != nil {
 			return configError(err)
 		}
-		return v.serve(ctx, c, "")
+		return v.serve(ctx, c, "", nil)
 	}
 }
 

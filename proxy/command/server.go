@@ -25,8 +25,8 @@ import (
 )
 
 // serve runs the proxy until ctx ends, then drains. Once it accepts requests it writes the exports and "# ready". file
-// is the configuration's, "" for one of flags.
-func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (err error) {
+// is the configuration's with what it was loaded from, "" and nil for one of flags.
+func (v *invocation) serve(ctx context.Context, c *config.Config, file string, sources *config.Sources) (err error) {
 	log, level, err := instance.NewLogger(c.Log, v.stderr)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	if err != nil {
 		return err
 	}
-	reloads := instance.NewReloader(file, p, front)
+	reloads := instance.NewReloader(file, sources, p, front)
 	exposeGauges(p, front.Server)
 	model := newHealth(p, reloads)
 	l := &listeners{open: make(map[string]net.Listener), served: make(chan error, 3)}

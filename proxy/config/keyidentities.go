@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"os"
 	"strings"
 	"time"
 
@@ -41,7 +40,7 @@ type KeyStatement struct {
 }
 
 func (c *KeyService) readIdentities(r *reading) {
-	text, err := os.ReadFile(c.IdentitiesFile)
+	text, err := r.sources.read(c.IdentitiesFile)
 	if err != nil {
 		r.add("identities_file", "%s", missing(c.IdentitiesFile, err))
 		return

@@ -202,23 +202,47 @@ func DefaultKeyService() *KeyService {
 
 // LoadKeyService is Load for the configuration of a key service.
 func LoadKeyService(file string) (*KeyService, error) {
-	text, err := os.ReadFile(file)
+	c, _, err := LoadKeyServiceWatched(file)
+	return c, err
+}
+
+// LoadKeyServiceWatched is LoadWatched for the configuration of a key service.
+func LoadKeyServiceWatched(file string) (*KeyService, *Sources, error) {
+	s := &Sources{}
+	c, faults, err := loadKeyService(file, s)
+	c, err = only(c, faults, err)
+	return c, s, err
+}
+
+func loadKeyService(file string, s *Sources) (*KeyService, Faults, error) {
+	text, err := s.read(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	c, r := DefaultKeyService(), &reading{}
+	c, r := DefaultKeyService(), &reading{sources: s}
 	if !r.decode("file", text, c) {
-		return nil, r.faults
+		return c, r.faults, nil
 	}
 	c.resolve(filepath.Dir(file), r)
+	s.note(c.Files())
 	causes := slices.Clone(r.meant)
 	for _, f := range r.faults {
 		causes = append(causes, f.Path)
 	}
-	if faults := append(r.faults, withoutConsequences(c.validate(), causes)...); len(faults) > 0 {
-		return nil, faults
+	return c, append(r.faults, withoutConsequences(c.validate(), causes)...), nil
+}
+
+// Files are the files that Reload of a key service reads, apart from its own configuration: identities, their secrets,
+// issuers, the certificate and the authorities of clients' own.
+func (c *KeyService) Files() []string {
+	list := []string{c.IdentitiesFile, c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA}
+	for i := range c.Identities {
+		list = append(list, c.Identities[i].SecretKeyFile)
 	}
-	return c, nil
+	for i := range c.Issuers {
+		list = append(list, c.Issuers[i].KeysFile, c.Issuers[i].CA)
+	}
+	return slices.DeleteFunc(list, func(name string) bool { return name == "" })
 }
 
 // resolve makes paths absolute and reads secrets and identities from their files.

@@ -19,7 +19,20 @@ import (
 // Load reads a configuration file, fills in defaults and secrets from files and environment, and validates. Paths in
 // the file are taken relative to it. The error is Faults, or says that the file can't be read.
 func Load(file string) (*Config, error) {
-	c, faults, err := load(file)
+	c, _, err := LoadWatched(file)
+	return c, err
+}
+
+// LoadWatched is Load with what the configuration comes from, also when it is refused.
+func LoadWatched(file string) (*Config, *Sources, error) {
+	s := &Sources{}
+	c, faults, err := load(file, s)
+	c, err = only(c, faults, err)
+	return c, s, err
+}
+
+// only returns a configuration without faults.
+func only[C any](c *C, faults Faults, err error) (*C, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -29,18 +42,19 @@ func Load(file string) (*Config, error) {
 	return c, nil
 }
 
-func load(file string) (*Config, Faults, error) {
-	text, err := os.ReadFile(file)
+func load(file string, s *Sources) (*Config, Faults, error) {
+	text, err := s.read(file)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	c := Default()
-	r := &reading{}
+	r := &reading{sources: s}
 	if !r.decode("file", text, c) {
 		return c, r.faults, nil // nothing is known of the settings
 	}
 	c.resolve(filepath.Dir(file), r)
 	c.complete()
+	s.note(c.Files())
 	causes := slices.Clone(r.meant)
 	for _, f := range r.faults {
 		causes = append(causes, f.Path)
@@ -48,10 +62,36 @@ func load(file string) (*Config, Faults, error) {
 	return c, append(r.faults, withoutConsequences(c.validate(), causes)...), nil
 }
 
+// Files are the files that the configuration is read from, apart from its own: secrets, identities and certificates.
+func (c *Config) Files() []string {
+	list := []string{
+		c.IdentitiesFile, c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA, c.Store.CA, c.KMS.CA,
+		c.Store.SecretKeyFile, c.KMS.SecretKeyFile, c.Admin.TokenFile,
+	}
+	for _, pair := range c.TLS.Certificates {
+		list = append(list, pair.Cert, pair.Key)
+	}
+	for i := range c.Identities {
+		list = append(list, c.Identities[i].SecretKeyFile)
+	}
+	list = append(list, c.RolesFile)
+	for i := range c.Issuers {
+		list = append(list, c.Issuers[i].KeysFile, c.Issuers[i].CA)
+	}
+	files := list[:0]
+	for _, name := range list {
+		if name != "" {
+			files = append(files, name)
+		}
+	}
+	return files
+}
+
 // A reading is what is found while a configuration is read.
 type reading struct {
-	faults Faults
-	meant  []string // paths that were probably meant by mistyped ones
+	sources *Sources
+	faults  Faults
+	meant   []string // paths that were probably meant by mistyped ones
 }
 
 func (r *reading) add(path, format string, args ...any) { r.faults.add(path, format, args...) }
@@ -59,7 +99,7 @@ func (r *reading) add(path, format string, args ...any) { r.faults.add(path, for
 // LoadOnly is Load for whoever needs some settings only, named by the first word of their paths: faults of the others
 // are passed over.
 func LoadOnly(file string, words ...string) (*Config, error) {
-	c, faults, err := load(file)
+	c, faults, err := load(file, new(Sources))
 	if err != nil {
 		return nil, err
 	}
@@ -67,10 +107,7 @@ func LoadOnly(file string, words ...string) (*Config, error) {
 		word, _, _ := strings.Cut(f.Path, ".")
 		return !slices.Contains(words, word)
 	})
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return c, nil
+	return only(c, faults, nil)
 }
 
 // decode reads one YAML document into target, with every fault and its path. It reports whether it could be read at
@@ -258,7 +295,7 @@ func (c *Config) resolve(dir string, r *reading) {
 
 // readIdentities reads identities from their file.
 func (c *Config) readIdentities(r *reading) {
-	text, err := os.ReadFile(c.IdentitiesFile)
+	text, err := r.sources.read(c.IdentitiesFile)
 	if err != nil {
 		r.add("identities_file", "%s", missing(c.IdentitiesFile, err))
 		return
@@ -286,7 +323,7 @@ func (r *reading) secret(path string, value *string, file, env string) {
 		r.add(path, "is given in more than one way: set one of %s, _file and _env",
 			path[strings.LastIndexByte(path, '.')+1:])
 	case file != "":
-		text, err := os.ReadFile(file)
+		text, err := r.sources.read(file)
 		*value = strings.TrimSpace(string(text))
 		switch {
 		case err != nil:

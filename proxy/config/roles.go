@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -91,7 +90,7 @@ func (c *Config) resolveRoles(base string, r *reading) {
 	if len(c.Roles) > 0 {
 		r.add("roles_file", "can't be set together with roles")
 	}
-	text, err := os.ReadFile(c.RolesFile)
+	text, err := r.sources.read(c.RolesFile)
 	if err != nil {
 		r.add("roles_file", "%s", missing(c.RolesFile, err))
 		return

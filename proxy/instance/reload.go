@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"sync"
@@ -35,8 +34,8 @@ type Reloader struct {
 	current atomic.Pointer[config.Config]
 	outcome atomic.Pointer[Reload]
 
-	mu    sync.Mutex // one reload at a time
-	tried [sha256.Size]byte
+	mu      sync.Mutex // one reload at a time
+	watcher *config.Watcher
 }
 
 // A Reload is the outcome of an attempt to reload.
@@ -47,14 +46,14 @@ type Reload struct {
 	Loaded time.Time // when the configuration in force was loaded
 }
 
-// NewReloader returns a Reloader of file, which i was opened with; "" when there is none.
-func NewReloader(file string, i *Instance, front Front) *Reloader {
-	r := &Reloader{file: file, instance: i, front: front, log: i.Log}
+// NewReloader returns a Reloader of file, which i was opened with as it was loaded from sources; "" and nil when there is
+// none.
+func NewReloader(file string, sources *config.Sources, i *Instance, front Front) *Reloader {
+	r := &Reloader{file: file, watcher: config.NewWatcher(sources), instance: i, front: front, log: i.Log}
 	r.current.Store(i.Config)
 	now := time.Now()
 	r.outcome.Store(&Reload{At: now, Loaded: now})
 	i.Metrics.Loaded(now)
-	r.tried = config.Fingerprint(r.watchedFiles())
 	return r
 }
 
@@ -71,7 +70,6 @@ func (r *Reloader) Reload() {
 		r.log.Info("nothing to reload: there is no configuration file")
 		return
 	}
-	r.tried = config.Fingerprint(r.watchedFiles())
 	now := time.Now()
 	waits, err := r.load()
 	// The change is logged at the more verbose of the two levels.
@@ -97,7 +95,8 @@ func (r *Reloader) Reload() {
 
 // load checks everything before it changes anything.
 func (r *Reloader) load() (waits []string, err error) {
-	c, err := config.Load(r.file)
+	c, sources, err := config.LoadWatched(r.file)
+	r.watcher.Loaded(sources)
 	if err != nil {
 		return nil, err
 	}
@@ -150,37 +149,9 @@ func (r *Reloader) Current() *config.Config { return r.current.Load() }
 // Last is the outcome of the last attempt; the start counts as one.
 func (r *Reloader) Last() Reload { return *r.outcome.Load() }
 
-// watchedFiles are the files that the configuration in force was read from.
-func (r *Reloader) watchedFiles() []string {
-	if r.file == "" {
-		return nil
-	}
-	return append([]string{r.file}, r.current.Load().Files()...)
-}
-
-// Watch reloads when a file's content has changed, reading the files at this interval, until ctx ends. It compares
-// contents, since the files may be links that are swapped, or be written twice within a second. It waits until it has
-// read the same content twice, since the beginning of a file that is being written may be a valid configuration.
+// Watch reloads when the configuration has changed, looking at this interval until ctx ends.
 func (r *Reloader) Watch(ctx context.Context, every time.Duration) {
-	if r.file == "" || every <= 0 {
-		return
-	}
-	var seen config.Digested
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		now := config.Fingerprint(r.watchedFiles())
-		r.mu.Lock()
-		changed := now != r.tried
-		r.mu.Unlock()
-		if changed && now == seen {
-			r.Reload()
-		}
-		seen = now
+	if r.file != "" {
+		r.watcher.Watch(ctx, every, r.Reload)
 	}
 }

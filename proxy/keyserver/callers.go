@@ -13,7 +13,6 @@ type callers struct {
 	byARN   map[string]keyservice.Caller
 	roles   map[string]*role
 	issuers *webidentity.Issuers
-	files   []string // that they were read from
 }
 
 // find is the identity with an access key id. A request with a session token is a role's session.
@@ -27,7 +26,7 @@ func (c *callers) find(accessKeyID, token string) (keyservice.Caller, bool) {
 func (s *Site) SetCallers(c *config.KeyService) error {
 	next := &callers{
 		byID: make(map[string]keyservice.Caller), byARN: make(map[string]keyservice.Caller),
-		roles: make(map[string]*role), files: c.Files(),
+		roles: make(map[string]*role),
 	}
 	for i := range c.Identities {
 		id := &c.Identities[i]

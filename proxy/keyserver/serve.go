@@ -157,36 +157,6 @@ func (s *Site) sweep(ctx context.Context) {
 	}
 }
 
-// Watch reloads by reload when the content of file, or of another that a reload reads, has changed, until ctx ends. It
-// waits until it has read the same content twice: a file may be half written.
-func (s *Site) Watch(ctx context.Context, file string, reload func()) {
-	every := s.config.ReloadEvery
-	if every <= 0 {
-		return
-	}
-	tried := config.Fingerprint(append([]string{file}, s.files()...))
-	seen := tried
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		now := config.Fingerprint(append([]string{file}, s.files()...))
-		if now != tried && now == seen {
-			reload()
-			now = config.Fingerprint(append([]string{file}, s.files()...)) // it may name others
-			tried = now
-		}
-		seen = now
-	}
-}
-
-// files are those of the configuration whose callers are in force.
-func (s *Site) files() []string { return s.callers.Load().files }
-
 // Reload puts the identities, roles, issuers and tls of a configuration in force. Other changes wait for a restart.
 func (s *Site) Reload(load func() (*config.KeyService, error)) {
 	if err := s.reload(load); err != nil {
