@@ -87,7 +87,7 @@ func TestListBucketsReadsNoRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	cold := open(t, b, nil)
-	gets, lists := b.gets, b.lists
+	gets, lists := b.gets(), b.lists()
 	err := cold.ListBuckets(t.Context(), "", "", func(l *state.ListedBucket) bool {
 		if w := want[l.Name]; *l != w {
 			t.Errorf("%+v, want %+v", *l, w)
@@ -98,10 +98,10 @@ func TestListBucketsReadsNoRecord(t *testing.T) {
 	if err != nil || len(want) > 0 {
 		t.Errorf("%v; missing: %v", err, want)
 	}
-	if n := b.gets - gets; n != 1 { // that whose ARN no name can have
+	if n := b.gets() - gets; n != 1 { // that whose ARN no name can have
 		t.Errorf("%d records were read", n)
 	}
-	if n := b.lists - lists; n > 2*20/3+2 {
+	if n := b.lists() - lists; n > 2*20/3+2 {
 		t.Errorf("%d listings of three", n)
 	}
 	if names := b.names("bucketlist/"); len(names) != 19 {
@@ -117,14 +117,14 @@ func TestNamesOfOtherStatesAreNotBelieved(t *testing.T) {
 	create(t, s, "kept")
 	create(t, s, "gone")
 	old := b.names("bucketlist/gone!")[0]
-	before := b.objects[old]
+	before := b.objects()[old]
 	remove(t, s, "gone")
 	for _, name := range b.names("bucketlist/gone!") {
-		delete(b.objects, name)
+		delete(b.objects(), name)
 	}
-	b.objects[old] = before // the deletion was an earlier release's
+	b.objects()[old] = before // the deletion was an earlier release's
 	for _, name := range b.names("bucketlist/kept!") {
-		delete(b.objects, name) // and so was the creation
+		delete(b.objects(), name) // and so was the creation
 	}
 	b.pass(2 * time.Minute)
 	if got := listBuckets(t, open(t, b, nil), "", ""); !slices.Equal(got, []string{"kept"}) {
@@ -133,14 +133,14 @@ func TestNamesOfOtherStatesAreNotBelieved(t *testing.T) {
 	if len(b.names("bucketlist/")) != 2 || len(b.names(old)) != 0 {
 		t.Errorf("not repaired: %q", b.names("bucketlist/"))
 	}
-	gets := b.gets
+	gets := b.gets()
 	cold := open(t, b, nil)
-	opened := b.gets - gets
-	if got := listBuckets(t, cold, "", ""); !slices.Equal(got, []string{"kept"}) || b.gets-gets != opened {
-		t.Errorf("%q with %d reads", got, b.gets-gets-opened)
+	opened := b.gets() - gets
+	if got := listBuckets(t, cold, "", ""); !slices.Equal(got, []string{"kept"}) || b.gets()-gets != opened {
+		t.Errorf("%q with %d reads", got, b.gets()-gets-opened)
 	}
 	moved := b.names("bucketlist/kept!")[0]
-	b.objects["bucketlist/lent!"+moved[len("bucketlist/kept!"):]] = b.objects[moved]
+	b.objects()["bucketlist/lent!"+moved[len("bucketlist/kept!"):]] = b.objects()[moved]
 	err := cold.ListBuckets(t.Context(), "", "", func(*state.ListedBucket) bool { return true })
 	if !errors.Is(err, state.ErrRecord) {
 		t.Errorf("a name moved to another bucket: %v", err)

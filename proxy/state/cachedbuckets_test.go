@@ -13,9 +13,9 @@ import (
 
 // getsOf returns how many reads of the store f takes.
 func getsOf(b *bucket, f func()) int {
-	before := b.gets
+	before := b.gets()
 	f()
-	return b.gets - before
+	return b.gets() - before
 }
 
 // setPolicy changes a bucket's policy at one replica.

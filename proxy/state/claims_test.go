@@ -232,13 +232,13 @@ func TestClaimsOfASingleReplicaCostTheStoreNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := len(objects.objects)
+		before := len(objects.objects())
 		c := claim(t, s, "a")
 		if err := errors.Join(c.Begin(&state.Bucket{Name: "b"}, &state.Move{From: "a"}), c.Held()); err != nil {
 			t.Error(err)
 		}
 		c.Release()
-		if len(objects.objects) != before {
+		if len(objects.objects()) != before {
 			t.Error("there are records of claims")
 		}
 	})

@@ -103,7 +103,7 @@ func TestRevocationsOfAnEarlierReleaseAreHeard(t *testing.T) {
 	r := openReplica(t, b, 0, false)
 	create(t, r.State, "bucket")
 	var wrapped struct{ Blob []byte }
-	if err := json.Unmarshal(b.objects["state-key"].body, &wrapped); err != nil {
+	if err := json.Unmarshal(b.objects()["state-key"].body, &wrapped); err != nil {
 		t.Fatal(err)
 	}
 	secret, err := (&kms{}).Decrypt(t.Context(), "service", wrapped.Blob, map[string]string{"sealfront": "state"})
@@ -113,7 +113,7 @@ func TestRevocationsOfAnEarlierReleaseAreHeard(t *testing.T) {
 	key := [crypto.KeySize]byte(secret)
 	for round := range 3 {
 		plain := fmt.Sprintf(`{"keys":{"K":"2026-01-01T00:0%d:00Z"}}`, 3-round) // its clock may be behind
-		b.objects["revocations"] = object{
+		b.objects()["revocations"] = object{
 			crypto.SealRecord(&key, "revocations", []byte(plain)),
 			fmt.Sprint("old", round), b.now,
 		}
@@ -124,7 +124,7 @@ func TestRevocationsOfAnEarlierReleaseAreHeard(t *testing.T) {
 	if err := r.Revoke(t.Context(), "L"); err != nil {
 		t.Fatal(err)
 	}
-	plain, err := crypto.OpenRecord(&key, "revocations", b.objects["revocations"].body)
+	plain, err := crypto.OpenRecord(&key, "revocations", b.objects()["revocations"].body)
 	var earlier struct {
 		Keys map[string]time.Time `json:"keys"`
 	}

@@ -119,26 +119,26 @@ func TestWhatListingOpenUploadsCosts(t *testing.T) {
 	}
 	s.Settle()
 	cold := open(t, b, nil)
-	gets, lists := b.gets, b.lists
+	gets, lists := b.gets(), b.lists()
 	if n := len(openUploads(t, cold, record, "", "")); n != 120 {
 		t.Errorf("%d uploads", n)
 	}
-	if b.gets != gets || b.lists-lists > 120/3+1 {
-		t.Errorf("%d reads, %d listings of three", b.gets-gets, b.lists-lists)
+	if b.gets() != gets || b.lists()-lists > 120/3+1 {
+		t.Errorf("%d reads, %d listings of three", b.gets()-gets, b.lists()-lists)
 	}
-	lists = b.lists
+	lists = b.lists()
 	var prefixes []string
 	err := cold.OpenUploads(t.Context(), record, "", "", func(u *state.OpenUpload) (string, bool) {
 		prefixes = append(prefixes, u.Key[:2])
 		return u.Key[:2], true
 	})
-	if err != nil || fmt.Sprint(prefixes) != "[p/ q/]" || b.lists-lists > 4 {
-		t.Errorf("%q, %v, %d listings", prefixes, err, b.lists-lists)
+	if err != nil || fmt.Sprint(prefixes) != "[p/ q/]" || b.lists()-lists > 4 {
+		t.Errorf("%q, %v, %d listings", prefixes, err, b.lists()-lists)
 	}
-	lists = b.lists
+	lists = b.lists()
 	_ = cold.OpenUploads(t.Context(), record, "", "q/30", func(*state.OpenUpload) (string, bool) { return "", false })
-	if b.lists-lists != 1 {
-		t.Errorf("one upload took %d listings", b.lists-lists)
+	if b.lists()-lists != 1 {
+		t.Errorf("one upload took %d listings", b.lists()-lists)
 	}
 }
 
@@ -174,28 +174,28 @@ func TestListingsAreTrueBesideAnEarlierRelease(t *testing.T) {
 	earlier := open(t, b, nil)
 	u := begin(t, earlier, record, "second", "2", b.now)
 	name := b.names("open/")[1]
-	kept := b.objects[name]
-	delete(b.objects, name)
+	kept := b.objects()[name]
+	delete(b.objects(), name)
 	want("begun by the earlier release", "first 1", "second 2")
 	if err := earlier.EndUpload(t.Context(), u, state.UploadCompleted, &state.Completion{}); err != nil {
 		t.Fatal(err)
 	}
-	b.objects[name] = kept
+	b.objects()[name] = kept
 	want("ended by the earlier release", "first 1")
-	gets := b.gets
+	gets := b.gets()
 	want("nothing has changed", "first 1")
-	if b.gets != gets {
-		t.Errorf("%d records were read again", b.gets-gets)
+	if b.gets() != gets {
+		t.Errorf("%d records were read again", b.gets()-gets)
 	}
 
 	b.pass(25 * time.Hour)
-	lists := b.lists
+	lists := b.lists()
 	want("a day later", "first 1")
-	if b.lists-lists != 1 {
-		t.Errorf("%d listings once no earlier release is expected", b.lists-lists)
+	if b.lists()-lists != 1 {
+		t.Errorf("%d listings once no earlier release is expected", b.lists()-lists)
 	}
 	// Later still a sweep finds what isn't named.
-	delete(b.objects, b.names("open/")[0])
+	delete(b.objects(), b.names("open/")[0])
 	want("a name is missing")
 	if err := state.NewJanitor(replica, nil).Sweep(t.Context()); err != nil {
 		t.Fatal(err)

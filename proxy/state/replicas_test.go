@@ -55,9 +55,9 @@ func TestReplicasSeeEachOther(t *testing.T) {
 		o.Ready || o.Health["kms"] != "hanging" || o.Silent != 0 {
 		t.Errorf("%+v", o)
 	}
-	gets, lists := b.gets, b.lists
-	if two.Others(t.Context()); b.gets != gets || b.lists != lists+1 {
-		t.Errorf("%d reads and %d listings where nothing has changed", b.gets-gets, b.lists-lists)
+	gets, lists := b.gets(), b.lists()
+	if two.Others(t.Context()); b.gets() != gets || b.lists() != lists+1 {
+		t.Errorf("%d reads and %d listings where nothing has changed", b.gets()-gets, b.lists()-lists)
 	}
 	if err := one.Leave(t.Context()); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestAnAlteredRecordOfAReplica(t *testing.T) {
 	beat(t, one, "one")
 	beat(t, two, "two")
 	beat(t, three, "three")
-	b.objects["replicas/"+two.ID()] = b.objects["replicas/"+three.ID()] // moved
+	b.objects()["replicas/"+two.ID()] = b.objects()["replicas/"+three.ID()] // moved
 	others, err := one.Others(t.Context())
 	if !errors.Is(err, state.ErrRecord) || len(others) != 1 || others[0].Host != "three" {
 		t.Errorf("%+v, %v", others, err)

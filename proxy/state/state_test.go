@@ -18,13 +18,14 @@ import (
 
 // bucket is a store's bucket in memory, with its own clock.
 type bucket struct {
-	mu      sync.Mutex
-	objects map[string]object
-	etags   int
-	now     time.Time
-	gets    int
-	lists   int
-	size    int // of a page; 0 for three
+	mu        sync.Mutex
+	stored    map[string]object
+	etags     int
+	now       time.Time
+	getCount  int
+	listCount int
+	size      int            // of a page; 0 for three
+	states    []*state.State // that open has opened here
 	// requests that delete up to a thousand objects
 	deletions int
 }
@@ -36,7 +37,37 @@ type object struct {
 }
 
 func newBucket() *bucket {
-	return &bucket{objects: make(map[string]object), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	return &bucket{stored: make(map[string]object), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+}
+
+// settle waits for what states remove behind a test's back: requests are counted and objects looked at afterwards.
+func (b *bucket) settle() {
+	b.mu.Lock()
+	states := b.states
+	b.mu.Unlock()
+	for _, s := range states {
+		s.Settle()
+	}
+}
+
+func (b *bucket) gets() int {
+	b.settle()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.getCount
+}
+
+func (b *bucket) lists() int {
+	b.settle()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.listCount
+}
+
+// objects are those that are there, for a test to change while nothing else does.
+func (b *bucket) objects() map[string]object {
+	b.settle()
+	return b.stored
 }
 
 func (b *bucket) Now() time.Time {
@@ -54,8 +85,8 @@ func (b *bucket) pass(d time.Duration) {
 func (b *bucket) Get(_ context.Context, name string) ([]byte, string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.gets++
-	o, ok := b.objects[name]
+	b.getCount++
+	o, ok := b.stored[name]
 	if !ok {
 		return nil, "", fmt.Errorf("get %q: %w", name, fs.ErrNotExist)
 	}
@@ -65,33 +96,33 @@ func (b *bucket) Get(_ context.Context, name string) ([]byte, string, error) {
 func (b *bucket) Put(_ context.Context, name string, body []byte, ifMatch string) (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	o, ok := b.objects[name]
+	o, ok := b.stored[name]
 	if ifMatch == "" && ok || ifMatch != "" && ifMatch != "*" && (!ok || o.etag != ifMatch) {
 		return "", fmt.Errorf("put %q: %w", name, fs.ErrExist)
 	}
 	b.etags++
 	etag := fmt.Sprintf(`"%d"`, b.etags)
-	b.objects[name] = object{bytes.Clone(body), etag, b.now}
+	b.stored[name] = object{bytes.Clone(body), etag, b.now}
 	return etag, nil
 }
 
 func (b *bucket) Delete(_ context.Context, name string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.objects, name)
+	delete(b.stored, name)
 	return nil
 }
 
 func (b *bucket) DeleteIf(_ context.Context, name, etag string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch o, ok := b.objects[name]; {
+	switch o, ok := b.stored[name]; {
 	case !ok:
 		return fmt.Errorf("delete %q: %w", name, fs.ErrNotExist)
 	case o.etag != etag:
 		return fmt.Errorf("delete %q: %w", name, fs.ErrExist)
 	}
-	delete(b.objects, name)
+	delete(b.stored, name)
 	return nil
 }
 
@@ -100,7 +131,7 @@ func (b *bucket) DeleteAll(_ context.Context, names []string) error {
 	defer b.mu.Unlock()
 	b.deletions++
 	for _, name := range names {
-		delete(b.objects, name)
+		delete(b.stored, name)
 	}
 	return nil
 }
@@ -108,9 +139,9 @@ func (b *bucket) DeleteAll(_ context.Context, names []string) error {
 // List gives pages of three, so that every walk crosses pages, unless size says otherwise.
 func (b *bucket) List(_ context.Context, prefix, start string, f func(string, string, int64, time.Time)) (bool, error) {
 	b.mu.Lock()
-	b.lists++
+	b.listCount++
 	var names []string
-	for name := range b.objects {
+	for name := range b.stored {
 		if strings.HasPrefix(name, prefix) && name > start {
 			names = append(names, name)
 		}
@@ -121,7 +152,7 @@ func (b *bucket) List(_ context.Context, prefix, start string, f func(string, st
 	names = names[:min(size, len(names))]
 	var page []object
 	for _, name := range names {
-		page = append(page, b.objects[name])
+		page = append(page, b.stored[name])
 	}
 	b.mu.Unlock()
 	for i, name := range names {
@@ -132,20 +163,22 @@ func (b *bucket) List(_ context.Context, prefix, start string, f func(string, st
 
 // before takes away what earlier releases know nothing of.
 func (b *bucket) before() {
+	b.settle()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for name := range b.objects {
+	for name := range b.stored {
 		if name == "layout" || strings.HasPrefix(name, "open/") || strings.HasPrefix(name, "bucketlist/") {
-			delete(b.objects, name)
+			delete(b.stored, name)
 		}
 	}
 }
 
 // names returns the names below a prefix.
 func (b *bucket) names(prefix string) (names []string) {
+	b.settle()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for name := range b.objects {
+	for name := range b.stored {
 		if strings.HasPrefix(name, prefix) {
 			names = append(names, name)
 		}
@@ -182,6 +215,9 @@ func open(t *testing.T, b *bucket, damaged *[]string) *state.State {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.states = append(b.states, s)
 	return s
 }
 
@@ -212,11 +248,11 @@ func TestReplicasShareTheStateKey(t *testing.T) {
 func TestAlteredRecordIsRefused(t *testing.T) {
 	b := newBucket()
 	create(t, open(t, b, nil), "bucket")
-	o := b.objects["buckets/bucket"]
+	o := b.objects()["buckets/bucket"]
 	for i := range o.body {
 		altered := bytes.Clone(o.body)
 		altered[i] ^= 1
-		b.objects["buckets/bucket"] = object{altered, o.etag, o.modified}
+		b.objects()["buckets/bucket"] = object{altered, o.etag, o.modified}
 		var damaged []string
 		if _, err := open(t, b, &damaged).Bucket(t.Context(), "bucket"); !errors.Is(err, state.ErrRecord) ||
 			len(damaged) != 1 {
@@ -224,7 +260,7 @@ func TestAlteredRecordIsRefused(t *testing.T) {
 		}
 	}
 	// S1: a record that the store made up is as good as none.
-	b.objects["buckets/bucket"] = object{[]byte(`{"name":"bucket","state":"active","boundKey":"arn:evil"}`), "1", b.now}
+	b.objects()["buckets/bucket"] = object{[]byte(`{"name":"bucket","state":"active","boundKey":"arn:evil"}`), "1", b.now}
 	if _, err := open(t, b, nil).Bucket(t.Context(), "bucket"); !errors.Is(err, state.ErrRecord) {
 		t.Errorf("a plain record: %v", err)
 	}
@@ -234,7 +270,7 @@ func TestMovedRecordIsRefused(t *testing.T) {
 	b := newBucket()
 	s := open(t, b, nil)
 	create(t, s, "bucket")
-	b.objects["buckets/other"] = b.objects["buckets/bucket"]
+	b.objects()["buckets/other"] = b.objects()["buckets/bucket"]
 	if _, err := s.Bucket(t.Context(), "other"); !errors.Is(err, state.ErrRecord) {
 		t.Errorf("%v, want ErrRecord", err)
 	}
@@ -247,14 +283,14 @@ func TestBucketRecordsAreCachedForALittleWhile(t *testing.T) {
 	if _, err := reader.Bucket(t.Context(), "bucket"); err != nil {
 		t.Fatal(err)
 	}
-	gets := b.gets
+	gets := b.gets()
 	for range 10 {
 		if _, err := reader.Bucket(t.Context(), "bucket"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if b.gets != gets {
-		t.Errorf("%d reads of a cached record", b.gets-gets)
+	if b.gets() != gets {
+		t.Errorf("%d reads of a cached record", b.gets()-gets)
 	}
 	if _, err := writer.UpdateBucket(t.Context(), "bucket",
 		func(b *state.Bucket) error { b.BoundKey = "K"; return nil }); err != nil {
@@ -359,12 +395,12 @@ func TestS11SessionKeysAreFoundByOtherReplicas(t *testing.T) {
 	if _, ok, err := second.Find(t.Context(), [16]byte{9}); ok || err != nil {
 		t.Errorf("an id that nobody made: %t, %v", ok, err)
 	}
-	gets := b.gets
+	gets := b.gets()
 	for range 100 {
 		_, _, _ = second.Find(t.Context(), [16]byte{9})
 	}
-	if b.gets != gets {
-		t.Errorf("%d reads for a forged id", b.gets-gets)
+	if b.gets() != gets {
+		t.Errorf("%d reads for a forged id", b.gets()-gets)
 	}
 	b.pass(25 * time.Hour)
 	if next, _, err := first.Current(t.Context()); err != nil || next == id {

@@ -62,12 +62,12 @@ func TestTheStateKeyIsOpenedOrNothingIs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		before := b.objects["state-key"].body
+		before := b.objects()["state-key"].body
 		_, err := state.Open(t.Context(), b, c.kms, state.Options{ServiceKey: "service"})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
-		if !bytes.Equal(b.objects["state-key"].body, before) {
+		if !bytes.Equal(b.objects()["state-key"].body, before) {
 			t.Errorf("%s: the state key's object was changed", name)
 		}
 	}

@@ -37,21 +37,21 @@ func TestWhatASweepOfManyUploadsCosts(t *testing.T) {
 		looks.Add(1)
 		return false, nil
 	})
-	gets, lists := b.gets, b.lists
+	gets, lists := b.gets(), b.lists()
 	if err := j.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if b.lists-lists > 30 || b.gets != gets || looks.Load() > 0 {
-		t.Errorf("%d listings, %d records, %d looks", b.lists-lists, b.gets-gets, looks.Load())
+	if b.lists()-lists > 30 || b.gets() != gets || looks.Load() > 0 {
+		t.Errorf("%d listings, %d records, %d looks", b.lists()-lists, b.gets()-gets, looks.Load())
 	}
 	for range 3 {
 		b.pass(7 * time.Hour)
-		gets, lists = b.gets, b.lists
+		gets, lists = b.gets(), b.lists()
 		if err := j.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if b.lists-lists > 30 || b.gets != gets {
-			t.Errorf("%d listings, %d records", b.lists-lists, b.gets-gets)
+		if b.lists()-lists > 30 || b.gets() != gets {
+			t.Errorf("%d listings, %d records", b.lists()-lists, b.gets()-gets)
 		}
 	}
 	b.pass(4 * time.Hour)
@@ -118,11 +118,11 @@ func TestASweepBelievesNoListing(t *testing.T) {
 	record := create(t, s, "bucket")
 	u := begin(t, s, record, "key", "1", b.now)
 	addPart(t, s, u, 1, "e")
-	b.objects["open/bucket/00!/000000000000-forged"] = object{nil, "1", b.now}
+	b.objects()["open/bucket/00!/000000000000-forged"] = object{nil, "1", b.now}
 	left := begin(t, s, record, "left", "2", b.now)
 	addPart(t, s, left, 1, "e")
 	sum := sha256.Sum256([]byte("2"))
-	delete(b.objects, "uploads/bucket/"+hex.EncodeToString(sum[:])+"/upload")
+	delete(b.objects(), "uploads/bucket/"+hex.EncodeToString(sum[:])+"/upload")
 	b.pass(30 * time.Hour)
 	j := state.NewJanitor(s, func(context.Context, *state.Upload) (bool, error) { return false, nil })
 	if err := j.Sweep(t.Context()); !errors.Is(err, state.ErrRecord) {

@@ -66,8 +66,8 @@ func TestW15PartRecordsAreNames(t *testing.T) {
 	for _, name := range b.names("uploads/") {
 		if !slices.Contains(before, name) { // the other upload's record
 			part := before[0]
-			b.objects[strings.TrimSuffix(name, "upload")+"parts/"+
-				part[strings.LastIndexByte(part, '/')+1:]] = b.objects[part]
+			b.objects()[strings.TrimSuffix(name, "upload")+"parts/"+
+				part[strings.LastIndexByte(part, '/')+1:]] = b.objects()[part]
 		}
 	}
 	if _, _, err := s.Parts(t.Context(), other, 0, 9); !errors.Is(err, state.ErrRecord) {
@@ -177,7 +177,7 @@ func TestL11TheJanitorIsSlowToBelieve(t *testing.T) {
 	}
 
 	// What is left of an upload without its record goes, too.
-	delete(b.objects, b.names("uploads/")[1])
+	delete(b.objects(), b.names("uploads/")[1])
 	sweep(0)
 	left("no record", 0)
 	if names := b.names("open/"); len(names) != 0 {
