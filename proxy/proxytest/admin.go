@@ -48,7 +48,7 @@ next:
 	return sum
 }
 
-// StoreRequests returns how many requests to the store f costs, by operation. The program is one of [StartCounting].
+// StoreRequests returns how many requests to the store f costs, by operation. The program has the options [Counting].
 func (p *Program) StoreRequests(f func()) map[string]int {
 	p.T.Helper()
 	operations := []string{

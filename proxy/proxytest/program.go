@@ -73,12 +73,15 @@ func StartEmbedded(t testing.TB, dir string, options ...Option) *Program {
 		"127.0.0.1:0")
 }
 
-// StartCounting is StartEmbedded of a program whose cached records of buckets and uploads don't expire, and that
-// doesn't ask store and KMS how they are: on a slow machine, tests that count requests to the store would otherwise
-// count those, too.
+// Counting are the options of a program whose cached records of buckets and uploads don't expire, and that doesn't check
+// the health of store and KMS: on a slow machine, tests that count requests to the store would otherwise count those,
+// too.
+var Counting = []Option{RecordLife(time.Hour), HealthEvery(time.Hour)}
+
+// StartCounting is StartEmbedded with the options Counting.
 func StartCounting(t testing.TB, dir string, options ...Option) *Program {
 	t.Helper()
-	return StartEmbedded(t, dir, append(options, RecordLife(time.Hour), HealthEvery(time.Hour))...)
+	return StartEmbedded(t, dir, append(options, Counting...)...)
 }
 
 // Start starts the program and waits until it is ready. It ends with the test.
