@@ -202,14 +202,17 @@ func DefaultKeyService() *KeyService {
 
 // LoadKeyService is Load for the configuration of a key service.
 func LoadKeyService(file string) (*KeyService, error) {
-	c, _, err := LoadKeyServiceWatched(file)
-	return c, err
+	c, faults, err := loadKeyService(file, &Sources{})
+	return only(c, faults, err)
 }
 
 // LoadKeyServiceWatched is LoadWatched for the configuration of a key service.
 func LoadKeyServiceWatched(file string) (*KeyService, *Sources, error) {
 	s := &Sources{}
 	c, faults, err := loadKeyService(file, s)
+	if c != nil {
+		s.note(c.Files())
+	}
 	c, err = only(c, faults, err)
 	return c, s, err
 }
@@ -224,7 +227,6 @@ func loadKeyService(file string, s *Sources) (*KeyService, Faults, error) {
 		return c, r.faults, nil
 	}
 	c.resolve(filepath.Dir(file), r)
-	s.note(c.Files())
 	causes := slices.Clone(r.meant)
 	for _, f := range r.faults {
 		causes = append(causes, f.Path)

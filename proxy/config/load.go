@@ -19,14 +19,17 @@ import (
 // Load reads a configuration file, fills in defaults and secrets from files and environment, and validates. Paths in
 // the file are taken relative to it. The error is Faults, or says that the file can't be read.
 func Load(file string) (*Config, error) {
-	c, _, err := LoadWatched(file)
-	return c, err
+	c, faults, err := load(file, &Sources{})
+	return only(c, faults, err)
 }
 
 // LoadWatched is Load with what the configuration comes from, also when it is refused.
 func LoadWatched(file string) (*Config, *Sources, error) {
 	s := &Sources{}
 	c, faults, err := load(file, s)
+	if c != nil {
+		s.note(c.Files())
+	}
 	c, err = only(c, faults, err)
 	return c, s, err
 }
@@ -54,7 +57,6 @@ func load(file string, s *Sources) (*Config, Faults, error) {
 	}
 	c.resolve(filepath.Dir(file), r)
 	c.complete()
-	s.note(c.Files())
 	causes := slices.Clone(r.meant)
 	for _, f := range r.faults {
 		causes = append(causes, f.Path)
@@ -99,7 +101,7 @@ func (r *reading) add(path, format string, args ...any) { r.faults.add(path, for
 // LoadOnly is Load for whoever needs some settings only, named by the first word of their paths: faults of the others
 // are passed over.
 func LoadOnly(file string, words ...string) (*Config, error) {
-	c, faults, err := load(file, new(Sources))
+	c, faults, err := load(file, &Sources{})
 	if err != nil {
 		return nil, err
 	}

@@ -17,34 +17,60 @@ type Sources struct {
 
 type sum [sha256.Size]byte
 
-// read reads a file.
+// read reads a file that the configuration is made of.
 func (s *Sources) read(name string) ([]byte, error) {
+	regular := isRegular(name)
 	text, err := os.ReadFile(name)
-	if s.sums == nil {
-		s.sums = make(map[string]sum)
-	}
-	if _, ok := s.sums[name]; !ok {
-		content := sum{} // no file that can be read
-		if err == nil {
-			content = sha256.Sum256(text)
-		}
-		s.sums[name] = content
-	}
+	s.add(name, digest(text, err == nil && regular))
 	return text, err
 }
 
 // note adds files that others read later.
 func (s *Sources) note(names []string) {
 	for _, name := range names {
-		_, _ = s.read(name)
+		if _, ok := s.sums[name]; !ok {
+			s.add(name, contentOf(name))
+		}
 	}
+}
+
+// add keeps what a file held first.
+func (s *Sources) add(name string, content sum) {
+	if s.sums == nil {
+		s.sums = make(map[string]sum)
+	}
+	if _, ok := s.sums[name]; !ok {
+		s.sums[name] = content
+	}
+}
+
+// contentOf is what a file holds; the zero sum for one that can't be read. So is what isn't a regular file, as a pipe: it
+// can be read once, by whoever needs it.
+func contentOf(name string) sum {
+	if !isRegular(name) {
+		return sum{}
+	}
+	text, err := os.ReadFile(name)
+	return digest(text, err == nil)
+}
+
+func digest(text []byte, known bool) sum {
+	if !known {
+		return sum{}
+	}
+	return sha256.Sum256(text)
+}
+
+func isRegular(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // current is what the same files hold now.
 func (s *Sources) current() *Sources {
 	now := &Sources{}
 	for name := range s.sums {
-		_, _ = now.read(name)
+		now.add(name, contentOf(name))
 	}
 	return now
 }

@@ -2,10 +2,12 @@ package config_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,5 +113,28 @@ func TestNoChangeIsMissed(t *testing.T) {
 		synctest.Wait()
 		set("secret", "afterwards")
 		reloaded("after the end", 0, "")
+	})
+}
+
+// A secret may come from a pipe, which can be read once.
+func TestAPipeIsReadOnce(t *testing.T) {
+	dir := installation(t, right)
+	pipe := filepath.Join(dir, "token")
+	if err := errors.Join(os.Remove(pipe), syscall.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if err := os.WriteFile(pipe, []byte("of the pipe\n"), 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	c, sources, err := config.LoadWatched(filepath.Join(dir, "c.yaml"))
+	if err != nil || c.Admin.Token != "of the pipe" {
+		t.Fatal(c, err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		config.NewWatcher(sources).Watch(ctx, time.Second, func() { t.Error("a reload") })
 	})
 }
