@@ -92,8 +92,8 @@ func (s *Settings) MakeKey() (string, error) {
 	return k.make("$OTHER")
 }
 
-// Identities are the identities of a Sealfront at which no row is skipped for want of one, as its configuration has them:
-// one of these credentials that may do everything, and those of the map.
+// Identities are the identities of a Sealfront at which no row is skipped for want of one, as its configuration has
+// them: one of these credentials that may do everything, and those of the map.
 func Identities(all sigv4.Credentials) (configuration string, limited map[string]sigv4.Credentials) {
 	limited = make(map[string]sigv4.Credentials)
 	for _, name := range []string{"reader", "nokms", "nobody"} {

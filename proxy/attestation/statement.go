@@ -150,8 +150,8 @@ var remedies = map[string]string{
 	DamagedLength:  restoreFromCopy,
 	DamagedTrailer: restoreFromCopy,
 	DamagedSegment: restoreFromCopy,
-	DamagedPadding: "copy it onto itself through the proxy: no reader uses these bytes, but nothing of the proxy's writes " +
-		"them",
+	DamagedPadding: "copy it onto itself through the proxy: no reader uses these bytes, but nothing of the proxy's " +
+		"writes them",
 }
 
 // conclude writes the verdict and its sentences.

@@ -25,10 +25,10 @@ func attestCommand() command {
 				loadSynopsis + " [" + toolWhere + "]",
 		},
 		description: []string{
-			"Scans the store's bucket past the proxy, as the store shows it: objects, older versions, uploads in progress, and " +
-				"what listings leave out. Of each object it reads metadata and end, and opens both by KMS; of a sample, which the " +
-				"store can't foresee, or with --full of all, it reads and opens every byte. It tests whether bytes look random, " +
-				"tries to open the sample without KMS, and reads the sample twice.",
+			"Scans the store's bucket past the proxy, as the store shows it: objects, older versions, uploads in progress, " +
+				"and what listings leave out. Of each object it reads metadata and end, and opens both by KMS; of a sample, " +
+				"which the store can't foresee, or with --full of all, it reads and opens every byte. It tests whether bytes " +
+				"look random, tries to open the sample without KMS, and reads the sample twice.",
 			"A line for each finding is written to stdout: URI: kind: why. DIR gets statement.json, which is signed, " +
 				"statement.html, the same for people, and objects.jsonl, a line for everything that was seen. " +
 				"crypto/testdata/check_statement.py checks all of it, and the sample against the store, without a line of this " +

@@ -18,8 +18,8 @@ func checkCommand() command {
 				"meanwhile: 'waiting for …'.",
 			"Every fault is a line on stderr: the setting's path, a colon, what was tried and why it failed. What deserves " +
 				"attention but doesn't prevent a start is a line that begins with 'warning:'. Exit status 2 means that the " +
-				"configuration, or a file that it names, must be changed. Status 1 means that all faults are elsewhere: a service " +
-				"that doesn't answer, or a permission. serve ends with the same lines and the same status.",
+				"configuration, or a file that it names, must be changed. Status 1 means that all faults are elsewhere: a " +
+				"service that doesn't answer, or a permission. serve ends with the same lines and the same status.",
 		},
 		operands: [2]int{0, 1},
 		examples: []example{

@@ -5,10 +5,10 @@ const (
 	toolConnects = "It calls store and key service itself, with the credentials of the configuration, and may run " +
 		"while replicas are running."
 	walkShared = "With --shard I/N it looks at the keys of one of N shards alone, and N machines share the bucket: each " +
-		"key belongs to exactly one shard, by its hash. Status 0 then means that every key of the shard was seen; names that " +
-		"can't be resolved, and what no listing shows, are reported by each shard. The progress is on stderr: objects and " +
-		"bytes that are done, of how many where that is known, rates of the last minute, the time that is left, and the key " +
-		"that is being worked on."
+		"key belongs to exactly one shard, by its hash. Status 0 then means that every key of the shard was seen; names " +
+		"that can't be resolved, and what no listing shows, are reported by each shard. The progress is on stderr: objects " +
+		"and bytes that are done, of how many where that is known, rates of the last minute, the time that is left, and " +
+		"the key that is being worked on."
 	toolWhere = "--config FILE | --data DIR"
 )
 
@@ -30,8 +30,8 @@ var (
 	}
 	metricsFile = entry{
 		"--metrics-file FILE",
-		"metrics in Prometheus' text format, listed in OPERATING.md: written every 15 seconds and at the end, with the exit " +
-			"status",
+		"metrics in Prometheus' text format, listed in OPERATING.md: written every 15 seconds and at the end, with the " +
+			"exit status",
 	}
 	awsChain = entry{
 		"AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ROLE_ARN, …",

@@ -30,13 +30,13 @@ func kmsCommand() command {
 		name: "kms", summary: "serve KMS's protocol, for sites without AWS",
 		synopsis: []string{"sealfront kms --config FILE"},
 		description: []string{
-			"A key service that speaks the protocol of AWS KMS, so that AWS SDKs, 'aws kms' and Sealfront call it as they call " +
-				"KMS. Any number of replicas may serve the same records, which lie sealed in a bucket of an S3 store; one may " +
-				"have them in a folder. LOSING THE RECORDS, OR THE ROOT THAT THEY ARE SEALED UNDER, IS LOSING ALL KEYS, and every " +
-				"object under them: back both up, apart from each other (kms backup).",
-			"When requests are accepted it writes lines to stdout that a shell can evaluate, then '# ready'; logs go to stderr. " +
-				"Identities, roles, issuers and the certificate are read again when their files change, and at SIGHUP, which " +
-				"opens the audit log again, too. SIGTERM drains.",
+			"A key service that speaks the protocol of AWS KMS, so that AWS SDKs, 'aws kms' and Sealfront call it as they " +
+				"call KMS. Any number of replicas may serve the same records, which lie sealed in a bucket of an S3 store; one " +
+				"may have them in a folder. LOSING THE RECORDS, OR THE ROOT THAT THEY ARE SEALED UNDER, IS LOSING ALL KEYS, and " +
+				"every object under them: back both up, apart from each other (kms backup).",
+			"When requests are accepted it writes lines to stdout that a shell can evaluate, then '# ready'; logs go to " +
+				"stderr. Identities, roles, issuers and the certificate are read again when their files change, and at SIGHUP, " +
+				"which opens the audit log again, too. SIGTERM drains.",
 		},
 		examples:    []example{{"In production", "sealfront kms --config /etc/sealfront/kms.yaml"}},
 		failure:     "the store or a root can't be reached, or an address can't be listened on: a retry may succeed",

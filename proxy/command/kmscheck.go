@@ -15,9 +15,9 @@ func kmsCheckCommand() command {
 		synopsis: []string{"sealfront kms config check FILE", "sealfront kms config check --config FILE"},
 		description: []string{
 			"Reads FILE and tries what it names: the certificate, every root, and the records with the conditions of their " +
-				"store. It changes nothing but an object below probe- in the bucket, which is made when it is missing. Every fault " +
-				"is a line on stderr: the setting's path, a colon, and why. Exit status 2 means that the configuration, or a file " +
-				"that it names, must be changed; status 1 that all faults are elsewhere.",
+				"store. It changes nothing but an object below probe- in the bucket, which is made when it is missing. Every " +
+				"fault is a line on stderr: the setting's path, a colon, and why. Exit status 2 means that the configuration, or " +
+				"a file that it names, must be changed; status 1 that all faults are elsewhere.",
 		},
 		operands: [2]int{0, 1},
 		examples: []example{{"Before a start", "sealfront kms config check /etc/sealfront/kms.yaml"}},

@@ -90,8 +90,8 @@ func kmsRestoreCommand() command {
 		description: []string{
 			"Writes the records of BACKUP that are missing. One that is there in another state is reported and left, unless " +
 				"--replace is given: that takes back every change made since, so that a key that was disabled may be enabled. " +
-				"Services refuse a record that is older than one that they have seen: start them again afterwards. A repeated run " +
-				"goes on.",
+				"Services refuse a record that is older than one that they have seen: start them again afterwards. A repeated " +
+				"run goes on.",
 		},
 		operands: [2]int{1, 1},
 		examples: []example{{"After a bucket was lost", "sealfront kms restore --config kms.yaml /backup/keys.2026-11-30"}},

@@ -28,9 +28,9 @@ func shredCommand() command {
 				"objects. A receipt of all that is appended to a file: which replicas confirmed and when, which did not, which " +
 				"reads failed by which answer of KMS, how many objects and bytes of which buckets depended on the key, and what " +
 				"could not be shown. A replica that is cut off is named and never assumed to have heard.",
-			"An installation of one program (--data, store.kind embedded, store.single_writer) has no record of it: no receipt " +
-				"can show that it has dropped the key, the receipt says so, and the exit status is 1. Stop the program, or POST " +
-				"/keys/drop at its admin address.",
+			"An installation of one program (--data, store.kind embedded, store.single_writer) has no record of it: no " +
+				"receipt can show that it has dropped the key, the receipt says so, and the exit status is 1. Stop the program, " +
+				"or POST /keys/drop at its admin address.",
 			"Receipts are signed with the signing key, which is made if its file is missing, with the public key in FILE.pub; " +
 				"and each has the hash of the one before it. crypto/testdata/check_receipts.py checks both.",
 			"A disabled key can be enabled again, and a scheduled deletion cancelled, until its day. The service key isn't " +

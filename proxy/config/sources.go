@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Sources are the files that one configuration comes from, and what each held when it was first read, or before: what is
-// changed later, even while the program starts or reloads, shows in a comparison. The zero value has none yet.
+// Sources are the files that one configuration comes from, and what each held when it was first read, or before: what
+// is changed later, even while the program starts or reloads, shows in a comparison. The zero value has none yet.
 type Sources struct {
 	sums map[string]sum
 }
@@ -44,8 +44,8 @@ func (s *Sources) add(name string, content sum) {
 	}
 }
 
-// contentOf is what a file holds; the zero sum for one that can't be read. So is what isn't a regular file, as a pipe: it
-// can be read once, by whoever needs it.
+// contentOf is what a file holds; the zero sum for one that can't be read, and for what isn't a regular file. A pipe can
+// be read once, by whoever needs it.
 func contentOf(name string) sum {
 	if !isRegular(name) {
 		return sum{}
@@ -77,8 +77,8 @@ func (s *Sources) current() *Sources {
 
 func (s *Sources) equal(other *Sources) bool { return maps.Equal(s.sums, other.sums) }
 
-// A Watcher finds out when a configuration has changed. It compares contents, since files may be links that are swapped,
-// or be written twice within the resolution of a file system's clock. It is safe for concurrent use.
+// A Watcher finds out when a configuration has changed. It compares contents, since files may be links that are
+// swapped, or be written twice within the resolution of a file system's clock. It is safe for concurrent use.
 type Watcher struct {
 	mu     sync.Mutex
 	loaded *Sources
@@ -100,8 +100,8 @@ func (w *Watcher) sources() *Sources {
 	return w.loaded
 }
 
-// Watch calls reload, which calls Loaded, when a source holds something else than when it was loaded. It reads the files
-// at this interval, until ctx ends; 0: not at all. It waits until it has read the same content twice, since the
+// Watch calls reload, which calls Loaded, when a source holds something else than when it was loaded. It reads the
+// files at this interval, until ctx ends; 0: not at all. It waits until it has read the same content twice, since the
 // beginning of a file that is being written may be a valid configuration.
 func (w *Watcher) Watch(ctx context.Context, every time.Duration, reload func()) {
 	if every <= 0 {

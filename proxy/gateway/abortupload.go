@@ -40,8 +40,8 @@ func (x *exchange) abort() error {
 	return x.Object.Abort(x.context, u)
 }
 
-// abortStray ends an upload that nothing but its name knows of. Without a record nobody can add to it or complete it, so
-// it needs no claim.
+// abortStray ends an upload that nothing but its name knows of. Without a record nobody can add to it or complete it,
+// so it needs no claim.
 func (x *exchange) abortStray() error {
 	id, _ := x.grant.Query.Get("uploadId")
 	u, err := x.Object.FindStray(x.context, id)

@@ -325,8 +325,8 @@ func (a *attest) state(ctx context.Context) (*Attested, error) {
 // notProven are the limits of any statement of a mode.
 func notProven(mode string) []string {
 	limits := []string{
-		"What the store held before and after each object was read, and what it showed to nobody, isn't in the statement: a " +
-			"store that hides an object from each of its listings, or keeps bytes elsewhere, isn't found out",
+		"What the store held before and after each object was read, and what it showed to nobody, isn't in the statement: " +
+			"a store that hides an object from each of its listings, or keeps bytes elsewhere, isn't found out",
 		"Names, sizes, times, user metadata and headers of objects are in the clear by design, and were not judged",
 		"Bytes that were opened by KMS are sealed without doubt. Of others the test of structure says only that they don't " +
 			"look like plaintext: well compressed or otherwise encrypted bytes pass it",
