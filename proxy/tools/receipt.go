@@ -87,9 +87,6 @@ type Ledger struct {
 // of another key or with another hash, is an error: a chain isn't continued over a gap.
 func OpenLedger(path, keyFile string) (*Ledger, error) {
 	key, err := signingKey(keyFile)
-	if err == nil {
-		err = showPublicKey(keyFile+".pub", key.Public().(ed25519.PublicKey))
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -191,6 +188,7 @@ func signingKey(path string) (ed25519.PrivateKey, error) {
 	if !ok {
 		return nil, fmt.Errorf("the signing key in %s isn't of Ed25519", path)
 	}
+	_ = showPublicKey(path, key) // the directory may be for reading only, and every receipt has it, too
 	return key, nil
 }
 
@@ -208,19 +206,20 @@ func makeSigningKey(path string) (ed25519.PrivateKey, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("make the signing key: %w", err)
 	}
-	return key, nil
+	return key, showPublicKey(path, key)
 }
 
-// showPublicKey writes the public key where it isn't yet, for everybody to read.
-func showPublicKey(path string, key ed25519.PublicKey) error {
-	if _, err := os.Stat(path); err == nil {
+// showPublicKey writes the public half of the key in a file into FILE.pub, for everybody to read, unless it is there.
+func showPublicKey(path string, key ed25519.PrivateKey) error {
+	der, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return err
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	if shown, err := os.ReadFile(path + ".pub"); err == nil && bytes.Equal(shown, text) {
 		return nil
 	}
-	text, err := x509.MarshalPKIXPublicKey(key)
-	if err == nil {
-		err = os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: text}), 0o644)
-	}
-	if err != nil {
+	if err := os.WriteFile(path+".pub", text, 0o644); err != nil {
 		return fmt.Errorf("write the public key: %w", err)
 	}
 	return nil

@@ -36,11 +36,23 @@ func TestReceiptsAreAChain(t *testing.T) {
 	if err := errors.Join(err, os.Remove(key+".pub")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tools.OpenLedger(file, key); err != nil {
+	for _, left := range []string{"", "another key's"} {
+		if err := os.WriteFile(key+".pub", []byte(left), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tools.OpenLedger(file, key); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := os.ReadFile(key + ".pub"); err != nil || len(shown) == 0 || !bytes.Equal(again, shown) {
+			t.Errorf("the public key, %q and made again: %v\n%s", left, err, again)
+		}
+	}
+	// One that can't be written keeps nobody from signing.
+	if err := errors.Join(os.Remove(key+".pub"), os.Mkdir(key+".pub", 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := os.ReadFile(key + ".pub"); err != nil || len(shown) == 0 || !bytes.Equal(again, shown) {
-		t.Errorf("the public key, lost and made again: %v\n%s", err, again)
+	if _, err := tools.OpenLedger(file, key); err != nil {
+		t.Errorf("without a public key: %v", err)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
